@@ -1,0 +1,105 @@
+package api
+
+// ReadFixed is Read into buf, which must lie within the registered buffer with that index (Engine.RegisterBuffers). Without
+// a table, with an index that is empty or out of range, and for a buf that is not wholly inside, it is EFAULT. The buffer may be
+// replaced or unregistered meanwhile: the operation goes on with the memory that it began with.
+func ReadFixed(fd, index int, buf []byte, off int64, tag uint64) Op {
+	return Op{Code: OpReadFixed, FD: fd32(fd), Group: index16(index), Buf: buf, Off: off, Tag: tag}
+}
+
+// WriteFixed is Write from buf, which must lie within a registered buffer: see ReadFixed.
+func WriteFixed(fd, index int, buf []byte, off int64, tag uint64) Op {
+	return Op{Code: OpWriteFixed, FD: fd32(fd), Group: index16(index), Buf: buf, Off: off, Tag: tag}
+}
+
+// ReadvFixed is Readv into m.Bufs, each of which must lie within the registered buffer with that index: see ReadFixed.
+func ReadvFixed(fd, index int, m *Msg, off int64, tag uint64) Op {
+	return Op{Code: OpReadvFixed, FD: fd32(fd), Group: index16(index), Msg: m, Off: off, Tag: tag}
+}
+
+// WritevFixed is Writev from m.Bufs, each of which must lie within the registered buffer with that index: see ReadFixed.
+func WritevFixed(fd, index int, m *Msg, off int64, tag uint64) Op {
+	return Op{Code: OpWritevFixed, FD: fd32(fd), Group: index16(index), Msg: m, Off: off, Tag: tag}
+}
+
+// ReadBuffer is Read into a buffer of group, taken when there is data. The completion carries it as Buf with a Lease
+// to give back. An empty group is ENOBUFS.
+func ReadBuffer(fd int, group uint16, off int64, tag uint64) Op {
+	return Op{Code: OpRead, FD: fd32(fd), Group: group, Off: off, Flags: BufferSelect, Tag: tag}
+}
+
+// ReadMultishot reads again and again from a pipe, terminal or other file that is waited for, each time into a buffer of
+// group, until the stream ends (Res 0), fails, or the group is empty when there is data (ENOBUFS). A regular file is EBADFD.
+func ReadMultishot(fd int, group uint16, tag uint64) Op {
+	return Op{Code: OpReadMultishot, FD: fd32(fd), Group: group, Off: CurrentPosition, Flags: BufferSelect | Multishot, Tag: tag}
+}
+
+// RecvMsgMultishot receives messages again and again, each into a buffer of group. m says how much room each buffer has
+// for control data, len(m.Control), and is not written to: what came is in the buffer, and PartsOf takes it apart. A
+// buffer too small for the head is EFAULT. Otherwise it is as RecvMultishot.
+func RecvMsgMultishot(fd int, group uint16, m *Msg, tag uint64) Op {
+	return Op{Code: OpRecvMsg, FD: fd32(fd), Group: group, Msg: m, Flags: BufferSelect | Multishot, Tag: tag}
+}
+
+// SendZC is Send that does not copy buf where that can be avoided. It has two completions when it succeeds: the result, with More, and
+// when the kernel needs buf no longer, the last one, with Notif and Res 0, which may be as late as when the peer has acknowledged the data.
+// Until then buf must not be changed. When it fails it has one completion, without More. The next operation of its
+// fd, or of its chain, begins after the result; SkipSuccess is EINVAL.
+func SendZC(fd int, buf []byte, tag uint64) Op {
+	return Op{Code: OpSendZC, FD: fd32(fd), Buf: buf, Tag: tag}
+}
+
+// SendZCFixed is SendZC of buf, which must lie within the registered buffer with that index (EFAULT).
+func SendZCFixed(fd, index int, buf []byte, tag uint64) Op {
+	return Op{Code: OpSendZC, FD: fd32(fd), Group: index16(index), Buf: buf, Flags: FixedBuffer, Tag: tag}
+}
+
+// SendMsgZC is SendMsg that does not copy m.Bufs where that can be avoided: see SendZC.
+func SendMsgZC(fd int, m *Msg, tag uint64) Op {
+	return Op{Code: OpSendMsgZC, FD: fd32(fd), Msg: m, Tag: tag}
+}
+
+// SendBundle sends what BufferGroup.Queue has put in line, up to 256 buffers of it, in order. Res is the number of bytes, which may be short only when
+// it fails, is cancelled, or runs out of time on the way. Each buffer of which a byte has been sent is free again afterwards, and the others stay in line. Nothing in line is
+// ENOBUFS. One at a time can be in flight per group (EBUSY).
+func SendBundle(fd int, group uint16, tag uint64) Op {
+	return Op{Code: OpSend, FD: fd32(fd), Group: group, Flags: BufferSelect | Bundle, Tag: tag}
+}
+
+// FilesUpdate puts fds into the slots of the table of registered files from at on, as Engine.UpdateFiles does; with AnySlot each into
+// an empty one, and fds[i] is then the slot. Res is how many were done, which is less than all only when one failed.
+func FilesUpdate(at int, fds []int32, tag uint64) Op {
+	return Op{Code: OpFilesUpdate, FD: -1, Off: int64(at), Args: &Args{FDs: fds}, Tag: tag}
+}
+
+// InstallFD gives the file in a slot of the table of registered files an fd, which is Res, close-on-exec. The slot keeps it.
+func InstallFD(slot int, tag uint64) Op {
+	return Op{Code: OpFixedFDInstall, FD: fd32(slot), Flags: FixedFile, Tag: tag}
+}
+
+// CloseSlot empties a slot of the table of registered files. Operations in flight on it end first, as with Close. Errors: ENXIO
+// without a table, EINVAL out of range, EBADF when it is empty.
+func CloseSlot(slot int, tag uint64) Op {
+	return Op{Code: OpClose, FD: fd32(slot), Flags: FixedFile, Tag: tag}
+}
+
+// Into returns an accept, socket, openat, openat2 or pipe that puts its file into a slot of the table of registered
+// files instead of giving it an fd: into slot, replacing what is there, and then Res is 0; or with AnySlot into an empty one, and then Res is the slot.
+// A pipe takes slot and the next, or any two, and Args.Pipe tells them. Errors: ENXIO without a table, EINVAL out of range, ENFILE
+// when no slot is empty. A multishot accept takes AnySlot only (EINVAL).
+func (o Op) Into(slot int) Op {
+	o.Flags |= IntoSlot
+	o.Group = index16(slot)
+	return o
+}
+
+// NoIndex in Op.Group is AnySlot, and as the index of a buffer one that no table has.
+const NoIndex = 1<<16 - 1
+
+// index16 is an index as an Op holds it. What is out of range must not become another one.
+func index16(i int) uint16 {
+	if i < 0 || i >= NoIndex {
+		return NoIndex
+	}
+	return uint16(i)
+}

@@ -1,0 +1,237 @@
+package api
+
+import "time"
+
+// Engine performs operations. One goroutine, the first that calls Submit or Complete, owns
+// it and makes every call but Wake, Post, InstallFile and Stats. The first Submit or Complete of an engine opened with
+// the strategy Block may lock that goroutine to its thread, until Close.
+type Engine interface {
+	// Submit queues ops in order and fills in each one's ID. It never waits, performs nothing and
+	// completes nothing: that is Complete's. Ops are copied; their buffers and Msgs are not.
+	// It takes all of ops, or as many as it can, and says in n how many; a chain whole or not at all, so that n may be less than
+	// the index of what is in the way. Errors:
+	//   - ErrQueueFull: MaxInFlight is reached; ops[n:] were not taken. A chain that is longer never is
+	//   - *UnsupportedError: ops[n] is of a kind that this engine does not do
+	//   - *InvalidOpError: ops[n] has an unknown code or unknown flags
+	//   - ErrClosed, ErrNotOwner: n is 0.
+	// Everything else that is wrong with an operation is told by its completion.
+	Submit(ops []Op) (n int, err error)
+
+	// Complete performs what has been submitted, waits as w says, and fills dst with
+	// completions. It returns how many, which is less than w.Min only when w.Deadline passed
+	// or Wake was called; neither is an error. Completions that do not fit into dst are kept
+	// for the next call. An empty dst performs and does not wait. Errors:
+	//   - ErrClosed, ErrNotOwner
+	//   - *UnsupportedError: the engine cannot wait as w.Strategy says
+	//   - an error of the system: the engine is no longer usable; close it.
+	Complete(dst []Completion, w Wait) (n int, err error)
+
+	// Wake makes the present Complete, or else the next, return without waiting further. Calls before that
+	// Complete returns count as one. Any goroutine may call it. It returns ErrClosed after
+	// Close.
+	Wake() error
+
+	// Post delivers a completion that no operation stands behind: Tag and Res as given, the code OpMsgRing, no ID. Any goroutine
+	// may call it, of this engine's or another's: it ends a wait like any completion. Errors:
+	//   - ErrClosed
+	//   - ErrQueueFull: as many as Options.MaxInFlight wait there to be reaped; nothing is lost, post again later.
+	Post(tag uint64, res int32) error
+
+	// CancelSync performs what has been submitted, then c, which must be a cancel, and returns when all that it has matched has
+	// ended, or limit is over (negative: there is none). What ends meanwhile is kept for the next Complete. n is how many it has
+	// cancelled; what could not be cancelled and has ended by itself is not among them. It needs no room in the queue. Errors:
+	//   - syscall.Errno, as the Res of the cancel would have it: ENOENT, EBADF
+	//   - os.ErrDeadlineExceeded: something that it has matched goes on still
+	//   - *InvalidOpError: c is no cancel, or has other flags than the constructors and First set
+	//   - ErrQueueFull: one before it whose limit was over has not ended yet
+	//   - ErrClosed, ErrNotOwner.
+	CancelSync(c Op, limit time.Duration) (n int, err error)
+
+	// RegisterFiles makes the engine's table of registered files, of len(fds) slots, 1 to 32768; -1 is an empty slot. An operation
+	// with FixedFile names one by its index. The engine has its own hold on each file: the program may close its fd.
+	// Errors: EBUSY when there is a table, EBADF, EINVAL, EMFILE, as syscall.Errno; ErrClosed, ErrNotOwner. Nothing is registered then.
+	RegisterFiles(fds []int) error
+
+	// UpdateFiles puts fds into the slots from at on; -1 empties one. Operations in flight go on with the file that they
+	// began with. n is how many were done. Errors: ENXIO without a table, EINVAL out of range, EBADF.
+	UpdateFiles(at int, fds []int) (n int, err error)
+
+	// UnregisterFiles drops the table. Operations in flight go on. ENXIO without a table.
+	UnregisterFiles() error
+
+	// InstallFile puts the file fd into an empty slot, or into any one that it replaces; AnySlot chooses an empty one. It
+	// returns the slot. Any goroutine may call it. Errors: ENXIO without a table, EINVAL out of range, ENFILE
+	// when no slot is empty, EBADF; ErrClosed.
+	InstallFile(fd, slot int) (int, error)
+
+	// SetFileRange limits AnySlot to the n slots from at on. It does not move what is there. 0, 0 lifts the limit. Errors: ENXIO without a
+	// table, EINVAL out of range; ErrClosed, ErrNotOwner.
+	SetFileRange(at, n int) error
+
+	// RegisterBuffers makes the engine's table of registered buffers, of len(bufs) slots, 1 to 16384; nil is an empty slot. ReadFixed and
+	// its kin name one by its index, which saves the kernel mapping the memory for each operation. Any memory will do, that of an arena.Arena best.
+	// It is the program's still, and is kept alive until it is unregistered, and no operation uses it any more. Errors:
+	//   - EBUSY when there is a table, EINVAL for an empty list, or a buffer that is empty but not nil or larger than 1 GiB, EMFILE for
+	//     a list too long, as syscall.Errno
+	//   - *MemlockError: more memory would be locked than RLIMIT_MEMLOCK allows. Backends without io_uring lock none, and count it all the same
+	//   - ErrClosed, ErrNotOwner. Nothing is registered then.
+	RegisterBuffers(bufs [][]byte) error
+
+	// UpdateBuffers puts bufs into the slots from at on; nil empties one. Operations in flight go on with the memory that they
+	// began with. n is how many were done. Errors: ENXIO without a table, EINVAL out of range, else as RegisterBuffers.
+	UpdateBuffers(at int, bufs [][]byte) (n int, err error)
+
+	// UnregisterBuffers drops the table. Operations in flight go on. ENXIO without a table.
+	UnregisterBuffers() error
+
+	// CloneBuffers makes this engine's table of registered buffers that of from, which saves mapping and locking the memory
+	// again. from must not be at work meanwhile, in any goroutine, and may be of another backend, closed or used as it likes afterwards. Errors: EBUSY when there is a
+	// table, ENXIO when from has none, EINVAL when from is this engine or none of sluice's; ErrClosed (of either), ErrNotOwner.
+	CloneBuffers(from Engine) error
+
+	// NewBufferGroup makes a group of provided buffers for BufferSelect.
+	NewBufferGroup(o BufferGroupOptions) (BufferGroup, error)
+
+	// Features tells what the engine does natively, what by emulation.
+	Features() Features
+
+	// Stats reads the counters. Any goroutine may call it.
+	Stats() Stats
+
+	// Name is the backend's: "uring", "epoll", "poll" or "select".
+	Name() string
+
+	// Close cancels every operation, waits until the kernel has let go of the buffers,
+	// drops the completions that were not reaped, and frees all. Files stay open. Afterwards every buffer is the
+	// caller's. A second Close returns ErrClosed.
+	Close() error
+}
+
+// AnySlot as a slot of the table of registered files is any that is empty.
+const AnySlot = -1
+
+// Wait says how Complete waits. The zero Wait does not.
+type Wait struct {
+	// Min is how many completions to wait for. 0: none; more than len(dst) counts as len(dst).
+	Min int
+	// Deadline ends the wait. 0: none.
+	Deadline Instant
+	// Strategy overrides Options.Strategy for this wait, unless it is zero.
+	Strategy Strategy
+}
+
+// WaitMode is what a goroutine does while it waits.
+type WaitMode uint8
+
+const (
+	// ModeDefault is Options.Strategy in a Wait, and Block in Options.
+	ModeDefault WaitMode = iota
+	// ModeBlock blocks the thread in the kernel. The fastest where handlers run in the owner's goroutine.
+	ModeBlock
+	// ModePark parks the goroutine in the runtime's own poller and frees the thread. The best
+	// where work is handed to other goroutines. On poll and select, which cannot be
+	// parked on, a goroutine of the engine blocks in its stead.
+	ModePark
+)
+
+// Strategy is how to wait: look Spin times without waiting first, then as Mode says.
+// The zero Strategy stands for the default.
+type Strategy struct {
+	Spin int
+	Mode WaitMode
+}
+
+// Block waits in the kernel.
+func Block() Strategy { return Strategy{Mode: ModeBlock} }
+
+// Park waits in the runtime's poller. The engine must have been opened with it.
+func Park() Strategy { return Strategy{Mode: ModePark} }
+
+// Spin looks n times (bounded by MaxSpin), then does as then says.
+func Spin(n int, then Strategy) Strategy { then.Spin = n; return then }
+
+// MaxSpin bounds Strategy.Spin: 2^20 looks take some hundred milliseconds.
+const MaxSpin = 1 << 20
+
+// Stats are counters since the engine was opened.
+type Stats struct {
+	Submitted   uint64 // operations taken by Submit
+	Completions uint64 // completions delivered by Complete
+	InFlight    uint64 // operations submitted whose last completion has not been delivered
+	Enters      uint64 // system calls made by the engine, of any kind
+	Waits       uint64 // of these, those that may have blocked
+	Wakes       uint64 // calls of Wake that made a system call
+	Overflows   uint64 // completions that the kernel's queue had no room for and kept back
+	Blocking    uint64 // operations that went to the pool of workers
+	PoolDepth   uint64 // operations in the pool now: they wait for a worker, or one is at them
+	PoolQueued  uint64 // of these, those that wait for a worker
+	Stale       uint64 // events and completions dropped because what they were for is gone
+}
+
+// Lease names one provided buffer while the program holds it: group, buffer and generation.
+//
+//	63            32 31     16 15      0
+//	+---------------+---------+---------+
+//	|  generation   |  group  | buffer  |
+//	+---------------+---------+---------+
+type Lease uint64
+
+// Group is the id of the lease's buffer group.
+func (l Lease) Group() uint16 { return uint16(l >> 16) }
+
+// BufferGroupOptions describe a group of provided buffers.
+type BufferGroupOptions struct {
+	// ID is what Op.Group refers to.
+	ID uint16
+	// Count is how many buffers, a power of two from 1 to 32768. 0: 256.
+	Count int
+	// Size is the size of each in bytes, 1 to 1 MiB. 0: 4096.
+	Size int
+	// Max is the largest Count that Resize can be asked for, a power of two up to 32768. 0: Count.
+	Max int
+	// Incremental puts what comes one piece behind the other into the same buffer, until it is full, rather than each into a buffer of its own.
+	// Each piece has a lease; the buffer is used anew when it is full and all of them are back.
+	Incremental bool
+	// LowWater has OnLow called when fewer buffers than this are left. 0: never.
+	LowWater int
+	// OnLow is called in Complete, in the owner's goroutine, once each time that what is left falls below LowWater. It may call
+	// anything that the owner may, but Complete, CancelSync and a Close.
+	OnLow func(BufferGroup)
+}
+
+// BufferGroup is a set of buffers that the engine receives into. Its methods are for the owner
+// of the engine.
+type BufferGroup interface {
+	// ID is what Op.Group refers to.
+	ID() uint16
+	// Release gives a buffer back, also after Close. Its memory must not be used afterwards. It returns
+	// ErrLease when the lease is not out.
+	Release(l Lease) error
+	// Available is how many buffers are not out. One of which a part is out, and that has room for more, counts as not out.
+	Available() int
+	// Count is how many buffers there are.
+	Count() int
+	// Resize makes it count buffers, 1 to Max. New ones are there at once. Superfluous ones go when they come back from a
+	// lease: Count shrinks as they do, and no lease is lost. It returns an *OptionError for a count out of range, ErrClosed, ErrNotOwner.
+	Resize(count int) error
+	// Get takes a buffer for the program to fill, and to send with SendBundle or to release. It is all of the buffer. ok is false when none is left.
+	Get() (buf []byte, l Lease, ok bool)
+	// Queue puts the first n bytes of a buffer that Get gave at the end of what SendBundle sends from. The lease goes back to the
+	// group; the buffer is free again when it has been sent. Errors: ErrLease, *OptionError for n out of range, ErrClosed.
+	Queue(l Lease, n int) error
+	// Queued is how many buffers wait to be sent.
+	Queued() int
+	// Size is the size of each buffer.
+	Size() int
+	// Close ends the operations in flight that use the group with ErrCanceled, and frees the memory
+	// when the last lease is back and the last operation has ended: leases may be held and released after it.
+	Close() error
+}
+
+// Left is the time from now until the deadline, 0 when it has passed and negative when there is none.
+func (w Wait) Left(now Instant) time.Duration {
+	if w.Deadline == 0 {
+		return -1
+	}
+	return max(w.Deadline.Sub(now), 0)
+}

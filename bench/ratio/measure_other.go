@@ -1,0 +1,14 @@
+//go:build !linux
+
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+func measure(context.Context, *settings, string) (run, error) {
+	return run{}, errors.New("this needs Linux: it pins processes to CPUs and reads their CPU time")
+}
+
+func defaultCPUs() (server, client []int) { return []int{0}, []int{1} }

@@ -1,0 +1,180 @@
+package conformance
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// allocCase is a piece of work that allocates nothing in steady state.
+type allocCase struct {
+	name     string
+	requires api.Feature
+	ops      api.OpSet
+	// prepare makes what one round needs, and returns the round.
+	prepare func(*T) (round func())
+}
+
+// RunAllocs checks, each in a subtest, that the engines which f opens allocate nothing per operation
+// in steady state. The race detector allocates by itself, so that a race build skips them all.
+func RunAllocs(t *testing.T, f Factory, cfg *Config) {
+	t.Helper()
+	settleProcess()
+	for _, a := range append(portableAllocs(), platformAllocs()...) {
+		t.Run(a.name, func(t *testing.T) {
+			if raceBuild {
+				t.Skip("allocations cannot be counted in a race build: the race detector allocates too")
+			}
+			c := Case{
+				ID: "ENG-9", Name: a.name, Requires: a.requires, Ops: a.ops,
+				Explanation: "An engine allocates nothing per operation in steady state.",
+				Fn:          func(t *T) { measureAllocs(t, a.prepare(t)) },
+			}
+			if why := c.Run(t, f, cfg); why != "" {
+				t.Skip(why)
+			}
+		})
+	}
+}
+
+func measureAllocs(t *T, round func()) {
+	t.untaken = true
+	for range 300 {
+		round() // whatever grows, grows now
+	}
+	if n := testing.AllocsPerRun(1000, round); n != 0 {
+		t.Errorf("%v allocations per operation", n)
+	}
+}
+
+// turner submits and reaps without allocating.
+type turner struct {
+	t   *T
+	op  [1]api.Op
+	dst [8]api.Completion
+}
+
+// do performs op and returns its completion.
+func (u *turner) do(op api.Op) *api.Completion {
+	u.op[0] = op
+	if n, err := u.t.Engine.Submit(u.op[:]); n != 1 || err != nil {
+		u.t.Fatalf("Submit: %d, %v", n, err)
+	}
+	return u.one()
+}
+
+// all submits ops.
+func (u *turner) all(ops []api.Op) {
+	if n, err := u.t.Engine.Submit(ops); n != len(ops) || err != nil {
+		u.t.Fatalf("Submit: %d, %v", n, err)
+	}
+}
+
+func (u *turner) one() *api.Completion {
+	n, err := u.t.Engine.Complete(u.dst[:1], api.Wait{Min: 1, Deadline: u.t.deadline()})
+	if n != 1 || err != nil {
+		u.t.Fatalf("Complete: %d, %v", n, err)
+	}
+	return &u.dst[0]
+}
+
+// want fails the case unless the completion has the result res.
+func (u *turner) want(c *api.Completion, res int32) {
+	if c.Res != res {
+		u.t.Fatalf("got %s, want %s", show(c), showRes(res))
+	}
+}
+
+func portableAllocs() []allocCase {
+	return []allocCase{
+		{name: "nop", ops: api.Ops(api.OpNop), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			return func() { u.want(u.do(api.Nop(1)), 0) }
+		}},
+		{name: "timeout", ops: api.Ops(api.OpTimeout), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			return func() { u.want(u.do(api.Timeout(1, 1)), -int32(api.ETime)) }
+		}},
+		{name: "cancel", ops: api.Ops(api.OpTimeout, api.OpCancel), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			return func() {
+				u.op[0] = api.Timeout(farAway, 1)
+				if n, err := t.Engine.Submit(u.op[:]); n != 1 || err != nil {
+					t.Fatalf("Submit: %d, %v", n, err)
+				}
+				u.do(api.Cancel(u.op[0].ID, 2))
+				u.one()
+			}
+		}},
+		{name: "timeout put off", ops: api.Ops(api.OpTimeout, api.OpTimeoutRemove), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			id := t.Submit(api.Timeout(farAway, 1))[0]
+			return func() { u.want(u.do(api.TimeoutUpdate(id, farAway, 2)), 0) }
+		}},
+		{name: "tick", ops: api.Ops(api.OpTimeout), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			t.Submit(api.Tick(1, 0, 1))
+			return func() { u.want(u.one(), -int32(api.ETime)) }
+		}},
+		{name: "timeout with a count", ops: api.Ops(api.OpTimeout, api.OpNop), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			return func() {
+				u.op[0] = api.TimeoutCount(farAway, 1, 1)
+				if n, err := t.Engine.Submit(u.op[:]); n != 1 || err != nil {
+					t.Fatalf("Submit: %d, %v", n, err)
+				}
+				u.want(u.do(api.Nop(2)), 0)
+				u.want(u.one(), 0)
+			}
+		}},
+		{name: "timeout of the wall clock", ops: api.Ops(api.OpTimeout), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			at := time.Unix(1, 0)
+			return func() { u.want(u.do(api.TimeoutWall(at, 1)), -int32(api.ETime)) }
+		}},
+		{name: "post", prepare: func(t *T) func() {
+			u := &turner{t: t}
+			return func() {
+				t.post(1, 5)
+				u.want(u.one(), 5)
+			}
+		}},
+		{name: "message", ops: messageOps, prepare: func(t *T) func() {
+			u := &turner{t: t}
+			op := api.Message(t.Engine, 0, 1, 2)
+			return func() {
+				u.want(u.do(op), 0)
+				u.want(u.one(), 0)
+			}
+		}},
+		{name: "chain and drain", ops: linkTimeoutOps, prepare: func(t *T) func() {
+			u := &turner{t: t}
+			var ops [4]api.Op
+			return func() {
+				ops = [...]api.Op{api.Nop(1).With(api.Link | api.SkipSuccess), api.Nop(2).With(api.Link),
+					api.LinkTimeout(farAway, 3).With(api.SkipSuccess), api.Nop(4).With(api.Drain)}
+				u.all(ops[:])
+				u.want(u.one(), 0)
+				u.want(u.one(), 0)
+			}
+		}},
+		{name: "cancel of many", ops: cancelOps, prepare: func(t *T) func() {
+			u := &turner{t: t}
+			var ops [3]api.Op
+			return func() {
+				ops = [...]api.Op{api.Timeout(farAway, 1), api.Timeout(farAway, 2), api.CancelAny(3)}
+				u.all(ops[:])
+				u.one()
+				u.one()
+				u.want(u.one(), 2)
+				u.all(ops[:2])
+				if n, err := t.Engine.CancelSync(api.CancelOp(api.OpTimeout, 0), -1); n != 2 || err != nil {
+					t.Fatalf("CancelSync: %d, %v", n, err)
+				}
+				u.one()
+				u.one()
+			}
+		}},
+	}
+}

@@ -1,0 +1,158 @@
+//go:build unix
+
+package conformance
+
+import (
+	"github.com/sluiceio/sluice/api"
+	"golang.org/x/sys/unix"
+)
+
+func platformAllocs() []allocCase {
+	return append(systemAllocs(), []allocCase{
+		{name: "fsync", ops: api.Ops(api.OpFsync), prepare: func(t *T) func() {
+			fd := t.File("content")
+			u := &turner{t: t}
+			return func() { u.want(u.do(api.Fsync(fd, 1)), 0) }
+		}},
+		{name: "recv", ops: recvOnly, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			u := &turner{t: t}
+			buf, out := make([]byte, 64), make([]byte, 16)
+			return func() {
+				u.put(b, out)
+				u.want(u.do(api.Recv(a, buf, 1)), 16)
+			}
+		}},
+		{name: "recv that waits", ops: streamOps, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			u := &turner{t: t}
+			buf, out := make([]byte, 64), make([]byte, 16)
+			return func() {
+				u.op[0] = api.Recv(a, buf, 1)
+				if n, err := t.Engine.Submit(u.op[:]); n != 1 || err != nil {
+					t.Fatalf("Submit: %d, %v", n, err)
+				}
+				if n, err := t.Engine.Complete(u.dst[:1], api.Wait{}); n != 0 || err != nil {
+					t.Fatalf("Complete: %d, %v", n, err)
+				}
+				u.put(b, out)
+				u.want(u.one(), 16)
+			}
+		}},
+		{name: "send", ops: streamOps, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			u := &turner{t: t}
+			buf, in := make([]byte, 16), make([]byte, 16)
+			return func() {
+				u.want(u.do(api.Send(a, buf, 1)), 16)
+				if n, err := unix.Read(b, in); n != 16 || err != nil {
+					t.Fatalf("read: %d, %v", n, err)
+				}
+			}
+		}},
+		{name: "recvmsg and sendmsg", ops: msgOps, prepare: func(t *T) func() {
+			a, _ := t.UDPBound()
+			b, bt := t.UDPBound()
+			u := &turner{t: t}
+			out := &api.Msg{Bufs: bytesFor(2, 8), Addr: api.IPAddr(bt)}
+			in := &api.Msg{Bufs: bytesFor(2, 8)}
+			return func() {
+				u.want(u.do(api.SendMsg(a, out, 1)), 16)
+				u.want(u.do(api.RecvMsg(b, in, 2)), 16)
+			}
+		}},
+		{name: "options of a socket", ops: optionOps, prepare: func(t *T) func() {
+			a, _ := t.TCP(false)
+			u := &turner{t: t}
+			value, buf := cint(1), make([]byte, 4)
+			return func() {
+				u.want(u.do(api.Setsockopt(a, unix.IPPROTO_TCP, unix.TCP_NODELAY, value, 1)), 0)
+				u.want(u.do(api.Getsockopt(a, unix.IPPROTO_TCP, unix.TCP_NODELAY, buf, 2)), 4)
+				u.want(u.do(api.Getsockopt(a, unix.SOL_SOCKET, unix.SO_TYPE, buf, 3)), 4)
+				u.want(u.do(api.SocketOutQ(a, 4)), 0)
+			}
+		}},
+		{name: "message with control data", ops: msgOps, prepare: func(t *T) func() {
+			a, b := t.Pair(false)
+			u := &turner{t: t}
+			out, in := vec("x"), &api.Msg{Bufs: bytesFor(1, 8), Control: make([]byte, 64)}
+			return func() {
+				u.want(u.do(api.SendMsg(a, out, 1)), 1)
+				u.want(u.do(api.RecvMsg(b, in, 2)), 1)
+			}
+		}},
+		{name: "read of a pipe", ops: fileOps, prepare: func(t *T) func() {
+			r, w := t.Pipe(false)
+			u := &turner{t: t}
+			buf, out := make([]byte, 64), make([]byte, 16)
+			return func() {
+				u.put(w, out)
+				u.want(u.do(api.Read(r, buf, api.CurrentPosition, 1)), 16)
+			}
+		}},
+		{name: "read of a file in the page cache", ops: fileOps, prepare: func(t *T) func() {
+			fd := t.File(pattern(1 << 16))
+			u := &turner{t: t}
+			buf := make([]byte, 4096)
+			off := int64(0)
+			return func() {
+				u.want(u.do(api.Read(fd, buf, off, 1)), 4096)
+				off = (off + 4096) % (1 << 16)
+			}
+		}},
+		{name: "write of a file", ops: fileOps, prepare: func(t *T) func() {
+			fd := t.File(pattern(1 << 12))
+			u := &turner{t: t}
+			buf := make([]byte, 4096)
+			return func() { u.want(u.do(api.Write(fd, buf, 0, 1)), 4096) }
+		}},
+		{name: "poll", ops: pollOps, prepare: func(t *T) func() {
+			a, b := t.Pair(false)
+			u := &turner{t: t}
+			out, in := make([]byte, 1), make([]byte, 1)
+			return func() {
+				u.put(b, out)
+				u.want(u.do(api.Poll(a, api.PollIn, 1)), api.PollIn)
+				if n, err := unix.Read(a, in); n != 1 || err != nil {
+					t.Fatalf("read: %d, %v", n, err)
+				}
+			}
+		}},
+		{name: "deadline", ops: recvOnly, requires: api.FeatDeadlines, prepare: func(t *T) func() {
+			a, b := t.Pair(false)
+			u := &turner{t: t}
+			buf, out := make([]byte, 64), make([]byte, 16)
+			return func() {
+				u.put(b, out)
+				u.want(u.do(api.Recv(a, buf, 1).Until(api.After(farAway))), 16)
+			}
+		}},
+		{name: "multishot recv", ops: recvOnly, requires: bufferFeats, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})
+			u := &turner{t: t}
+			t.Submit(api.RecvMultishot(a, 0, 1))
+			out := make([]byte, 16)
+			return func() {
+				u.put(b, out)
+				c := u.one()
+				u.want(c, 16)
+				if err := g.Release(c.Lease); err != nil {
+					t.Fatalf("Release: %v", err)
+				}
+			}
+		}},
+	}...)
+}
+
+func (u *turner) put(fd int, b []byte) {
+	if n, err := unix.Write(fd, b); n != len(b) || err != nil {
+		u.t.Fatalf("write: %d, %v", n, err)
+	}
+}
+
+func (u *turner) get(fd int, b []byte) {
+	if n, err := unix.Read(fd, b); n != len(b) || err != nil {
+		u.t.Fatalf("read: %d, %v", n, err)
+	}
+}

@@ -1,0 +1,129 @@
+package conformance_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/optab"
+)
+
+// column is one way of running the suite on a backend.
+type column struct {
+	name string
+	opt  api.Options
+}
+
+var strategies = []column{
+	{"block", api.Options{}},
+	{"park", api.Options{Strategy: api.Park()}},
+	{"spin", api.Options{Strategy: api.Spin(50, api.Block())}},
+}
+
+// everyOp are all operations that an engine on io_uring can do without.
+const everyOp = (api.OpSet(1)<<api.OpCount - 1) &^ api.UringNeeds
+
+var socketOps = api.Ops(api.OpSend, api.OpRecv, api.OpSendMsg, api.OpRecvMsg, api.OpAccept, api.OpConnect, api.OpShutdown,
+	api.OpSocket, api.OpBind, api.OpListen, api.OpUringCmd)
+
+// bare leaves nothing that a kernel may lack, neither features nor operations.
+var bare = column{"bare", api.Options{Disable: api.KernAll, DisableOps: everyOp}}
+
+// nothing leaves no feature that a kernel may lack.
+var nothing = column{"nothing", api.Options{Disable: api.KernAll}}
+
+// masks stand in for kernels that lack features or operations of io_uring.
+var masks = []column{
+	{"no-multishot", api.Options{Disable: api.KernMultishotAccept | api.KernMultishotRecv | api.KernMultishotPoll}},
+	nothing,
+	{"nothing-park", api.Options{Disable: api.KernAll, Strategy: api.Park()}},
+	{"no-socket-ops", api.Options{DisableOps: socketOps}},
+	{"no-file-ops", api.Options{DisableOps: everyOp &^ socketOps}},
+	{"no-ops", api.Options{DisableOps: everyOp}},
+	{"no-ops-park", api.Options{DisableOps: everyOp, Strategy: api.Park()}},
+	bare,
+	like("5.10", api.KernAll),
+	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll)),
+	like("6.1", api.KernNoSQArray|api.KernAbsTimer|api.KernNoIOWait|api.KernAcceptDontWait),
+}
+
+// like is what Linux of that version has. Its features are those of KernelFeature, its operations those of the table.
+func like(version string, lacks api.KernelFeature) column {
+	o := api.Options{Disable: lacks}
+	for c := range api.OpCode(api.OpCount) {
+		if newer(optab.Of(c).MinKernel, version) {
+			o.DisableOps |= api.Ops(c)
+		}
+	}
+	return column{"linux-" + version, o}
+}
+
+// newer compares versions such as 5.10.
+func newer(a, b string) bool {
+	var n [2][2]int
+	for i, v := range []string{a, b} {
+		if _, err := fmt.Sscanf(v, "%d.%d", &n[i][0], &n[i][1]); err != nil {
+			panic(v)
+		}
+	}
+	return slices.Compare(n[0][:], n[1][:]) > 0
+}
+
+// singles switch off one feature each.
+func singles() (c []column) {
+	for f := api.KernelFeature(1); f < api.KernAll; f <<= 1 {
+		c = append(c, column{"no-" + f.String(), api.Options{Disable: f}})
+	}
+	return c
+}
+
+// columns are the ways in which the suite runs on a backend: all of them with SLUICE_MATRIX=full, which is how
+// `make conformance` runs it. Otherwise the suite runs once on each backend, and on uring without
+// anything that a kernel may lack.
+func columns(b backend) []column {
+	full := os.Getenv("SLUICE_MATRIX") == "full"
+	switch {
+	case b.name != "uring" && full:
+		return strategies
+	case b.name != "uring":
+		return strategies[:1]
+	case full:
+		return slices.Concat(strategies, masks, singles())
+	}
+	return []column{strategies[0], nothing, bare}
+}
+
+// shard gives a function that says of each column in turn whether it is to be run here: all of them, or with
+// SLUICE_SHARD=i/n every n-th from the i-th on, so that several processes share the work.
+func shard(t *testing.T) func() bool {
+	v := os.Getenv("SLUICE_SHARD")
+	if v == "" {
+		return func() bool { return true }
+	}
+	var i, n int
+	if _, err := fmt.Sscanf(v, "%d/%d", &i, &n); err != nil || i < 0 || i >= n {
+		t.Fatalf("SLUICE_SHARD is %q, want i/n", v)
+	}
+	at := -1
+	return func() bool { at++; return at%n == i }
+}
+
+// TestColumns: the operations of the columns are as they say.
+func TestColumns(t *testing.T) {
+	for _, c := range []struct {
+		version string
+		has     api.OpSet
+		lacks   api.OpSet
+	}{
+		{"5.10", api.Ops(api.OpSend, api.OpOpenat2, api.OpTee), api.Ops(api.OpShutdown, api.OpMkdirat, api.OpSocket, api.OpPipe)},
+		{"5.15", api.Ops(api.OpShutdown, api.OpMkdirat), api.Ops(api.OpMsgRing, api.OpSocket)},
+		{"6.1", api.Ops(api.OpSocket, api.OpSendMsgZC), api.Ops(api.OpWaitid, api.OpBind)},
+	} {
+		off := like(c.version, 0).opt.DisableOps
+		if off&c.has != 0 || off&c.lacks != c.lacks || off&api.UringNeeds != 0 {
+			t.Errorf("Linux %s is taken to lack %v", c.version, off)
+		}
+	}
+}

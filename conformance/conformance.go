@@ -1,0 +1,177 @@
+package conformance
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// Factory opens a fresh engine. o is never nil. It is called in the goroutine that will own
+// the engine. The suite closes the engine.
+type Factory func(o *api.Options) (api.Engine, error)
+
+// Config says how to run the suite. A nil *Config and the zero Config stand for the defaults.
+type Config struct {
+	// Options are what each engine is opened with; cases change the fields that they are about.
+	// Default: the zero Options.
+	Options *api.Options
+	// Skip leaves cases out: the id of a rule ("STR-3") or of one case ("STR-3-name-with-dashes") and the
+	// reason, which is printed. Default: none.
+	Skip map[string]string
+	// Timeout is how long a case may take before the watchdog ends it. Default: 10 s.
+	Timeout time.Duration
+}
+
+// DefaultTimeout is Config.Timeout where it is 0. A case takes milliseconds.
+const DefaultTimeout = 10 * time.Second
+
+func (c *Config) timeout() time.Duration {
+	if c == nil || c.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return c.Timeout
+}
+
+func (c *Config) options() api.Options {
+	if c == nil || c.Options == nil {
+		return api.Options{}
+	}
+	return *c.Options
+}
+
+// TB is what a case needs of a test: a *testing.T has it, and a program can bring its own. Errorf
+// and Logf are called from several goroutines, one at a time.
+type TB interface {
+	// Helper marks the caller as a helper function.
+	Helper()
+	// Errorf reports a failure; the case goes on.
+	Errorf(format string, args ...any)
+	// Fatalf reports a failure and ends the test.
+	Fatalf(format string, args ...any)
+	// Logf prints something.
+	Logf(format string, args ...any)
+	// Cleanup has f called when the test is over.
+	Cleanup(f func())
+	// TempDir is a directory that is removed when the test is over.
+	TempDir() string
+	// Failed says whether a failure has been reported.
+	Failed() bool
+}
+
+// Case is one case of the suite.
+type Case struct {
+	// ID is the rule of docs/SEMANTICS.md that the case is about. Several cases may share one.
+	ID string
+	// Name tells the case from others of the same rule.
+	Name string
+	// Explanation says what an engine that fails does wrong.
+	Explanation string
+	// Requires are the features without which the case makes no sense.
+	Requires api.Feature
+	// Ops are the operations that the case uses.
+	Ops api.OpSet
+	// Tune changes the options that the engine is opened with. It may be nil.
+	Tune func(*api.Options)
+	// Fn is the case.
+	Fn func(*T)
+}
+
+// Family is the first part of the rule's id: "STR" of "STR-3".
+func (c *Case) Family() string {
+	f, _, _ := strings.Cut(c.ID, "-")
+	return f
+}
+
+// Path is the name of the subtest, family/rule-name with dashes for spaces.
+func (c *Case) Path() string { return c.Family() + "/" + c.key() }
+
+func (c *Case) key() string { return c.ID + "-" + strings.ReplaceAll(c.Name, " ", "-") }
+
+// Cases are the cases for this platform, family by family. The slice is the caller's.
+func Cases() []Case {
+	all := slices.Concat(portableCases(), platformCases())
+	slices.SortStableFunc(all, func(a, b Case) int { return strings.Compare(a.Family(), b.Family()) })
+	return all
+}
+
+// portableCases need no files.
+func portableCases() []Case {
+	return slices.Concat(submitCases, completionCases, timeoutCases, timerCases, retimeCases, cancelCases, wakeCases, messageCases,
+		overflowCases, engineCases, linkCases, linkTimeoutCases, skipCases, drainCases, cancelManyCases)
+}
+
+// Run puts the engines that f opens through all cases, each in a subtest named after its family and
+// rule. f must be able to open an engine: whether the backend is there at all is for the caller to
+// find out first.
+func Run(t *testing.T, f Factory, cfg *Config) {
+	t.Helper()
+	settleProcess()
+	cases := Cases()
+	for i := 0; i < len(cases); {
+		family := cases[i].Family()
+		n := 1
+		for i+n < len(cases) && cases[i+n].Family() == family {
+			n++
+		}
+		group := cases[i : i+n]
+		i += n
+		t.Run(family, func(t *testing.T) {
+			for _, c := range group {
+				t.Run(c.key(), func(t *testing.T) {
+					if why := c.Run(t, f, cfg); why != "" {
+						t.Skip(why)
+					}
+				})
+			}
+		})
+	}
+}
+
+// Run runs the case with an engine of f. It returns the reason if the case was skipped, else "";
+// failures go to tb. It must not run at the same time as another case.
+func (c *Case) Run(tb TB, f Factory, cfg *Config) (skipped string) {
+	tb.Helper()
+	if cfg != nil {
+		for _, key := range []string{c.ID, c.key()} {
+			if why, ok := cfg.Skip[key]; ok {
+				return "skipped by Config.Skip: " + why
+			}
+		}
+	}
+	before := takeSnapshot()
+	t := newT(tb, c, f, cfg)
+	defer t.mute() // goroutines that a failed case has left behind have nobody to tell
+	done := make(chan struct{})
+	go t.run(done)
+	if !t.watch(done) {
+		return ""
+	}
+	if t.failed.Load() {
+		// What a failed case has left behind says nothing.
+		return ""
+	}
+	if leak := before.leaks(); leak != "" {
+		tb.Errorf("%s %s: the case left something behind:\n%s", c.ID, c.Name, leak)
+	}
+	return t.skipped
+}
+
+// missing says which of its needs the engine does not declare.
+func (c *Case) missing(f api.Features) string {
+	var names []string
+	for code := range api.OpCode(api.OpCount) {
+		if c.Ops.Has(code) && !f.HasOp(code) {
+			names = append(names, "operation "+code.String())
+		}
+	}
+	if lacks := c.Requires &^ (f.Native | f.Emulated); lacks != 0 {
+		names = append(names, "feature "+lacks.String())
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "the engine does not declare " + strings.Join(names, ", ")
+}

@@ -1,0 +1,24 @@
+// Package conformance is the public test suite of the contract in package api: the rules of
+// docs/SEMANTICS.md as cases that any engine can be put through.
+//
+// The author of a backend writes one test:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.Run(t, func(o *api.Options) (api.Engine, error) { return mine.New(o) }, nil)
+//	}
+//
+// Each case gets an engine of its own, a watchdog that prints the engine's state when the case
+// hangs, and a look at the open files and goroutines afterwards. A case that needs a feature or
+// an operation which the engine does not declare in Features is skipped with the reason. What
+// holds for every completion (its tag and code, one last completion and none behind it, a lease where there
+// is a provided buffer) is checked in every case.
+//
+// A pass shows that the engine kept the rules in the situations that the cases bring about. It
+// does not show that it keeps them in all interleavings: run it under the race detector and
+// with -count too. RunAllocs shows that nothing is allocated per operation, RunBenchmarks what
+// an operation costs.
+//
+// The suite runs in a process that does little else meanwhile: cases count the open files and the
+// goroutines of the process, one lowers its limit of open files for a moment, and others send it
+// signals. Do not run cases in parallel with one another or with other tests.
+package conformance

@@ -1,0 +1,60 @@
+package conformance_test
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/sluiceio/sluice/api"
+	"golang.org/x/sys/unix"
+)
+
+var linuxMutants = []fault{
+	{"waitid does not tell the status", "CHD-2", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpWaitid {
+			op.Args = &api.Args{}
+		}
+	})}},
+	{"waitid does not wait", "CHD-2", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpWaitid {
+			op.Arg |= unix.WNOHANG
+		}
+	})}},
+	{"waitid leaves the child", "CHD-1", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpWaitid {
+			op.Arg |= unix.WNOWAIT
+		}
+	})}},
+	{"waitid takes the child", "CHD-5", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpWaitid {
+			op.Arg &^= unix.WNOWAIT
+		}
+	})}},
+	{"futex wait sees no other value", "FTX-2", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Res == -int32(syscall.EAGAIN) {
+			c.Res = 0
+		}
+	})}},
+	{"wake counts one too many", "FTX-3", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpFutexWake && c.Res > 0 {
+			c.Res++
+		}
+	})}},
+	{"wake of none wakes one", "FTX-3", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpFutexWake && op.Off == 0 {
+			op.Off = 1
+		}
+	})}},
+	{"wrong index", "FTX-5", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpFutexWaitv && c.Res > 100 {
+			c.Res--
+		}
+	})}},
+	{"shared counts as private", "FTX-6", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Flags &^= api.Shared })}},
+	{"cancelled wait has been woken", "FTX-8", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpFutexWait && c.Res < 0 {
+			c.Res = 0
+		}
+	})}},
+}
+
+func TestLinuxMutants(t *testing.T) { testMutants(t, linuxMutants) }

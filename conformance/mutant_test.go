@@ -1,0 +1,497 @@
+package conformance_test
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/conformance"
+)
+
+// mutant is an engine with a fault. What a hook leaves nil is done rightly.
+type mutant struct {
+	api.Engine
+	n      int              // counts what the hook wants to count
+	target api.OpID         // of the last cancel
+	held   []api.Completion // to be delivered by a later Complete
+	last   api.Lease
+
+	submit   func(m *mutant, ops []api.Op) (int, error)
+	complete func(m *mutant, dst []api.Completion, n int) int // changes the n completions in dst, and returns how many there are now
+	wait     func(w api.Wait) api.Wait
+	wake     func(m *mutant) error
+	post     func(m *mutant, tag uint64, res int32) error
+	features func(f api.Features) api.Features
+	closing  func(m *mutant) error
+	stats    func(s api.Stats) api.Stats
+	group    func(g api.BufferGroup) api.BufferGroup
+	sync     func(m *mutant, c api.Op, limit time.Duration) (int, error)
+}
+
+func (m *mutant) Submit(ops []api.Op) (int, error) {
+	if m.submit != nil {
+		return m.submit(m, ops)
+	}
+	return m.Engine.Submit(ops)
+}
+
+func (m *mutant) Complete(dst []api.Completion, w api.Wait) (int, error) {
+	if m.wait != nil {
+		w = m.wait(w)
+	}
+	n, err := m.Engine.Complete(dst, w)
+	if m.complete != nil && err == nil {
+		n = m.complete(m, dst, n)
+	}
+	return n, err
+}
+
+func (m *mutant) Wake() error {
+	if m.wake != nil {
+		return m.wake(m)
+	}
+	return m.Engine.Wake()
+}
+
+func (m *mutant) Post(tag uint64, res int32) error {
+	if m.post != nil {
+		return m.post(m, tag, res)
+	}
+	return m.Engine.Post(tag, res)
+}
+
+func (m *mutant) Features() api.Features {
+	if m.features != nil {
+		return m.features(m.Engine.Features())
+	}
+	return m.Engine.Features()
+}
+
+func (m *mutant) Stats() api.Stats {
+	if m.stats != nil {
+		return m.stats(m.Engine.Stats())
+	}
+	return m.Engine.Stats()
+}
+
+func (m *mutant) NewBufferGroup(o api.BufferGroupOptions) (api.BufferGroup, error) {
+	g, err := m.Engine.NewBufferGroup(o)
+	if err == nil && m.group != nil {
+		g = m.group(g)
+	}
+	return g, err
+}
+
+func (m *mutant) Close() error {
+	if m.closing != nil {
+		return m.closing(m)
+	}
+	return m.Engine.Close()
+}
+
+// each makes a complete hook that changes one completion at a time.
+func each(f func(m *mutant, c *api.Completion)) func(*mutant, []api.Completion, int) int {
+	return func(m *mutant, dst []api.Completion, n int) int {
+		for i := range dst[:n] {
+			f(m, &dst[i])
+		}
+		return n
+	}
+}
+
+// changed makes a submit hook that submits changed copies of the operations.
+func changed(f func(m *mutant, op *api.Op)) func(*mutant, []api.Op) (int, error) {
+	return func(m *mutant, ops []api.Op) (int, error) {
+		copies := append([]api.Op(nil), ops...)
+		for i := range copies {
+			f(m, &copies[i])
+		}
+		n, err := m.Engine.Submit(copies)
+		for i := range copies[:n] {
+			ops[i].ID = copies[i].ID
+		}
+		return n, err
+	}
+}
+
+// drop takes dst[i] away.
+func drop(dst []api.Completion, n, i int) int {
+	copy(dst[i:n], dst[i+1:n])
+	return n - 1
+}
+
+// leaky is a group that gives out no lease twice, but takes one twice.
+type leaky struct{ api.BufferGroup }
+
+func (g leaky) Release(l api.Lease) error {
+	_ = g.BufferGroup.Release(l) // that is the fault
+	return nil
+}
+
+// deaf is a group that takes leases back and does not recycle them.
+type deaf struct{ api.BufferGroup }
+
+func (g deaf) Release(api.Lease) error { return nil }
+
+type fault struct {
+	name string
+	rule string // whose cases must notice
+	m    mutant
+}
+
+var mutants = []fault{
+	{"completion lost", "SUB-1", mutant{complete: func(m *mutant, dst []api.Completion, n int) int {
+		for i := range dst[:n] {
+			if m.n++; m.n%37 == 0 {
+				return drop(dst, n, i)
+			}
+		}
+		return n
+	}}},
+	{"completion twice", "CMP-1", mutant{complete: func(m *mutant, dst []api.Completion, n int) int {
+		if n > 0 && n < len(dst) {
+			dst[n] = dst[n-1]
+			n++
+		}
+		return n
+	}}},
+	{"wrong sign", "TMO-1", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Res < 0 {
+			c.Res = -c.Res
+		}
+	})}},
+	{"More left out", "MSH-1", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.Flags &^= api.More })}},
+	{"More on the last", "STR-8", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpRecv && c.Res == 0 {
+			c.Flags |= api.More
+		}
+	})}},
+	{"no order", "ORD-1", mutant{submit: func(m *mutant, ops []api.Op) (int, error) {
+		back := append([]api.Op(nil), ops...)
+		for i, j := 0, len(back)-1; i < j; i, j = i+1, j-1 {
+			back[i], back[j] = back[j], back[i]
+		}
+		n, err := m.Engine.Submit(back)
+		for i := range back {
+			ops[len(ops)-1-i].ID = back[i].ID
+		}
+		return n, err
+	}}},
+	{"wake lost", "WAK-1", mutant{wake: func(*mutant) error { return nil }}},
+	{"wake lost now and then", "WAK-3", mutant{wake: func(m *mutant) error {
+		if m.n++; m.n%50 == 49 {
+			return nil
+		}
+		return m.Engine.Wake()
+	}}},
+	{"wrong tag", "CMP-2", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.Tag &= 1<<32 - 1 })}},
+	{"wrong id", "CMP-2", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.ID &= 1<<32 - 1 })}},
+	{"wrong code", "VEC-1", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpReadv {
+			c.Code = api.OpRead
+		}
+	})}},
+	{"timeout too early", "TMO-1", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeout && op.Flags&api.Abs == 0 && op.Off > 0 {
+			op.Off /= 2
+		}
+	})}},
+	{"timeout rounded down to milliseconds", "TMO-1", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeout && op.Flags&api.Abs == 0 && op.Off > 0 {
+			op.Off -= op.Off % int64(time.Millisecond)
+		}
+	})}},
+	{"wait too short", "CMP-6", mutant{wait: func(w api.Wait) api.Wait {
+		if w.Deadline > 1 {
+			w.Deadline = w.Deadline.Add(-2 * time.Millisecond)
+		}
+		return w
+	}}},
+	{"Min not heeded", "CMP-5", mutant{wait: func(w api.Wait) api.Wait {
+		w.Min = min(w.Min, 1)
+		return w
+	}}},
+	{"cancel loses bytes", "CAN-10", mutant{
+		submit: changed(func(m *mutant, op *api.Op) {
+			if op.Code == api.OpCancel {
+				m.target = op.Target
+			}
+		}),
+		complete: each(func(m *mutant, c *api.Completion) {
+			if c.ID == m.target && c.Res > 0 {
+				c.Res = -int32(api.ECanceled)
+			}
+		}),
+	}},
+	{"deadline not heeded", "TMO-10", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Deadline = 0 })}},
+	{"DontWait not heeded", "STR-4", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Flags &^= api.DontWait })}},
+	{"WaitAll not heeded", "STR-6", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Flags &^= api.WaitAll })}},
+	{"EOF not reported", "CMP-4", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.Flags &^= api.AtEOF })}},
+	{"result one short", "FIL-4", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpRead && c.Res > 3000 {
+			c.Res--
+		}
+	})}},
+	{"reset swallowed", "STR-10", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Res == -int32(syscall.ECONNRESET) {
+			c.Res = 0
+		}
+	})}},
+	{"cancel always says 0", "CAN-3", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpCancel {
+			c.Res = max(c.Res, 0)
+		}
+	})}},
+	{"CancelFD counts one too few", "CAN-12", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpCancel && c.Res > 1 {
+			c.Res--
+		}
+	})}},
+	{"position moved by explicit offsets", "FIL-1", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpRead && op.Off >= 0 {
+			op.Off = api.CurrentPosition
+		}
+	})}},
+	{"shutdown takes any how", "SHU-5", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpShutdown && op.Arg > 2 {
+			op.Arg = api.ShutBoth
+		}
+	})}},
+	{"lease taken back twice", "BUF-5", mutant{group: func(g api.BufferGroup) api.BufferGroup { return leaky{g} }}},
+	{"lease not recycled", "BUF-1", mutant{group: func(g api.BufferGroup) api.BufferGroup { return deaf{g} }}},
+	{"lease left out", "BUF-1", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.Lease = 0 })}},
+	{"lease of another buffer", "BUF-4", mutant{complete: each(func(m *mutant, c *api.Completion) {
+		if c.Lease != 0 {
+			c.Lease, m.last = m.last, c.Lease
+			if c.Lease == 0 {
+				c.Lease = m.last
+			}
+		}
+	})}},
+	{"completions held back", "CMP-5", mutant{complete: func(m *mutant, dst []api.Completion, n int) int {
+		if n > 1 {
+			m.held = append(m.held, dst[n-1])
+			n--
+		} else if n == 0 && len(dst) > 0 && len(m.held) > 3 {
+			dst[0], m.held = m.held[0], m.held[1:]
+			n = 1
+		}
+		return n
+	}}},
+	{"order of completions reversed", "TMO-2", mutant{complete: func(_ *mutant, dst []api.Completion, n int) int {
+		for i, j := 0, n-1; i < j; i, j = i+1, j-1 {
+			dst[i], dst[j] = dst[j], dst[i]
+		}
+		return n
+	}}},
+	{"second Close succeeds", "ENG-1", mutant{closing: func(m *mutant) error {
+		_ = m.Engine.Close() // that is the fault
+		return nil
+	}}},
+	{"Close does nothing", "ENG-3", mutant{closing: func(m *mutant) error {
+		if m.n++; m.n > 1 {
+			return api.ErrClosed
+		}
+		return nil
+	}}},
+	{"operations in flight miscounted", "ENG-4", mutant{stats: func(s api.Stats) api.Stats { s.InFlight++; return s }}},
+	{"declares everything native and emulated", "ENG-5", mutant{features: func(f api.Features) api.Features { f.Emulated |= f.Native | 1; f.Native |= 1; return f }}},
+	{"performs in Submit", "SUB-2", mutant{submit: func(m *mutant, ops []api.Op) (int, error) {
+		n, err := m.Engine.Submit(ops)
+		_, _ = m.Engine.Complete(nil, api.Wait{}) // that is the fault
+		return n, err
+	}}},
+	{"options not set", "SOC-11", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpUringCmd && op.Arg == api.SockSetOpt {
+			op.Arg = api.SockGetOpt
+		}
+	})}},
+	{"room for control data forgotten", "CTL-1", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpRecvMsg {
+			m := *op.Msg
+			m.Control = nil
+			op.Msg = &m
+		}
+	})}},
+	{"flags of the system call forgotten", "FLG-2", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpRecv || op.Code == api.OpRecvMsg {
+			op.Arg = 0
+		}
+	})}},
+	{"one address for all", "ADR-3", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpSendMsg {
+			m := *op.Msg
+			m.Addr = api.Addr{}
+			op.Msg = &m
+		}
+	})}},
+	{"takes no more than ten", "SUB-1", mutant{submit: func(m *mutant, ops []api.Op) (int, error) {
+		return m.Engine.Submit(ops[:min(len(ops), 10)])
+	}}},
+	{"count not heeded", "TMO-16", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeout && op.Flags&api.Multishot == 0 {
+			op.Arg = 0
+		}
+	})}},
+	{"count one too many", "TMO-16", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeout && op.Flags&api.Multishot == 0 && op.Arg > 0 {
+			op.Arg++
+		}
+	})}},
+	{"one tick too many", "TMO-18", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Flags&api.Multishot != 0 && op.Arg > 1 {
+			op.Arg++
+		}
+	})}},
+	{"ticks too early", "TMO-18", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeout && op.Flags&api.Multishot != 0 {
+			op.Off -= op.Off / 8
+		}
+	})}},
+	{"wall clock too early", "TMO-21", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeout && op.Flags.Has(api.Abs|api.Realtime) {
+			op.Off -= int64(2 * time.Millisecond)
+		}
+	})}},
+	{"removal finds everything", "TMO-25", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpTimeoutRemove {
+			c.Res = 0
+		}
+	})}},
+	{"update forgotten", "TMO-26", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeoutRemove && op.Flags&api.Abs == 0 {
+			op.Off = int64(time.Hour)
+		}
+	})}},
+	{"update too early", "TMO-26", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpTimeoutRemove && op.Flags&api.Abs == 0 {
+			op.Off /= 2
+		}
+	})}},
+	{"posted completion lost now and then", "MSG-4", mutant{post: func(m *mutant, tag uint64, res int32) error {
+		if res%100 == 99 {
+			return nil
+		}
+		return m.Engine.Post(tag, res)
+	}}},
+	{"posted completion twice", "MSG-1", mutant{post: func(m *mutant, tag uint64, res int32) error {
+		_ = m.Engine.Post(tag, res) // that is the fault
+		return m.Engine.Post(tag, res)
+	}}},
+	{"Post does nothing", "MSG-3", mutant{
+		post: func(m *mutant, tag uint64, res int32) error { return nil },
+	}},
+	{"Post knows no bound", "MSG-7", mutant{post: func(m *mutant, tag uint64, res int32) error {
+		_ = m.Engine.Post(tag, res) // that is the fault
+		return nil
+	}}},
+	{"poll gives what was asked for", "POL-2", mutant{
+		submit: changed(func(m *mutant, op *api.Op) {
+			if op.Code == api.OpPoll {
+				m.n = int(op.Arg)
+			}
+		}),
+		complete: each(func(m *mutant, c *api.Completion) {
+			if c.Code == api.OpPoll && c.Res > 0 {
+				c.Res = int32(m.n)
+			}
+		}),
+	}},
+}
+
+// TestMutants shows that the cases of a rule catch an engine that breaks it. That they pass
+// without the fault, with the same wrapper around the engine, is the control.
+func TestMutants(t *testing.T) { testMutants(t, mutants) }
+
+func testMutants(t *testing.T, mutants []fault) {
+	b := backends[1] // epoll: it takes the least time
+	b.need(t, nil)
+	control := map[string]bool{}
+	for _, mu := range slices.Concat(mutants, chainMutants) {
+		t.Run(mu.name, func(t *testing.T) {
+			if !control[mu.rule] {
+				control[mu.rule] = true
+				if failed, n := runRule(t, b, mu.rule, mutant{}, 0); failed != "" || n == 0 {
+					t.Fatalf("without a fault, of the %d cases of %s fails: %s", n, mu.rule, failed)
+				}
+			}
+			failed := ""
+			for tries := 0; failed == "" && tries < 10; tries++ { // a machine that is late hides what is early
+				failed, _ = runRule(t, b, mu.rule, mu.m, 500*time.Millisecond)
+			}
+			if failed == "" {
+				t.Fatalf("the cases of %s do not notice", mu.rule)
+			}
+			t.Logf("%s", failed)
+		})
+	}
+}
+
+// runRule runs the cases of a rule with a mutant until one fails, and says how.
+func runRule(t *testing.T, b backend, rule string, fault mutant, timeout time.Duration) (failed string, n int) {
+	open := func(o *api.Options) (api.Engine, error) {
+		e, err := b.open(o)
+		if err != nil {
+			return nil, err
+		}
+		m := fault
+		m.Engine = e
+		return &m, nil
+	}
+	for _, c := range conformance.Cases() {
+		if c.ID != rule {
+			continue
+		}
+		n++
+		r := &recorder{t: t}
+		c.Run(r, open, &conformance.Config{Timeout: timeout})
+		if r.Failed() {
+			what, _, _ := strings.Cut(r.first(), "\n")
+			return c.Path() + ": " + what, n
+		}
+	}
+	return "", n
+}
+
+// TestSkips checks that a case which the engine does not declare the needs of, or that Config.Skip names, says why
+// it did not run.
+func TestSkips(t *testing.T) {
+	b := backends[1]
+	b.need(t, nil)
+	open := func(o *api.Options) (api.Engine, error) {
+		e, err := b.open(o)
+		if err != nil {
+			return nil, err
+		}
+		return &mutant{Engine: e, features: func(api.Features) api.Features {
+			return api.Features{OpsEmulated: api.Ops(api.OpNop)}
+		}}, nil
+	}
+	ran := 0
+	for _, c := range conformance.Cases() {
+		r := &recorder{t: t}
+		cfg := &conformance.Config{Skip: map[string]string{"SUB-4": "the engine under it does more than it declares", "CMP-13-nop": "for this test"}}
+		why := c.Run(r, open, cfg)
+		if r.Failed() {
+			t.Errorf("%s: %s", c.Path(), r.first())
+		}
+		switch needs := c.Requires != 0 || c.Ops&^api.Ops(api.OpNop) != 0; {
+		case c.ID == "SUB-4", c.ID == "CMP-13":
+			if !strings.Contains(why, "Config.Skip") {
+				t.Errorf("%s: %q", c.Path(), why)
+			}
+		case needs && !strings.Contains(why, "does not declare"):
+			t.Errorf("%s needs what the engine does not declare, and was skipped with %q", c.Path(), why)
+		case !needs && why != "":
+			t.Errorf("%s needs nothing, and was skipped: %s", c.Path(), why)
+		case !needs:
+			ran++
+		}
+	}
+	if ran < 10 {
+		t.Errorf("only %d cases have run", ran)
+	}
+}

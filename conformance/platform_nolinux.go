@@ -1,0 +1,13 @@
+//go:build unix && !linux
+
+package conformance
+
+// systemCases are those that only one system can have.
+func systemCases() []Case { return nil }
+
+// systemAllocs are those that only one system can have.
+func systemAllocs() []allocCase { return nil }
+
+func acknowledgeSoon(int) {}
+
+func unacknowledged(int) bool { return false }

@@ -1,0 +1,13 @@
+//go:build !unix
+
+package conformance
+
+// platformCases are those that need files. There are none: no engine performs operations on the
+// files of this platform.
+func platformCases() []Case { return nil }
+
+func platformAllocs() []allocCase { return nil }
+
+func platformBenchmarks() []benchmark { return nil }
+
+func closeFD(int) {}

@@ -1,0 +1,19 @@
+//go:build unix
+
+package conformance
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// platformCases are those that need files.
+func platformCases() []Case {
+	return slices.Concat(orderCases, cancelFDCases, deadlineCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
+		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
+		fixedFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, pathCases, pipeCases, socketCases, optionCases,
+		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, systemCases())
+}
+
+func closeFD(fd int) { _ = unix.Close(fd) } // nothing can be done about an error at the end of a case

@@ -1,0 +1,163 @@
+// Package examples holds small programs on sluice; its test builds and runs each of them.
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluiceio/sluice/backend"
+	_ "github.com/sluiceio/sluice/backend/all"
+)
+
+const (
+	watchdog = 60 * time.Second
+	linesMax = 99
+)
+
+// build makes the program of one folder, in which no file may be long.
+func build(t *testing.T, name string) (exe string) {
+	t.Helper()
+	src, err := os.ReadFile(filepath.Join(name, "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(src, []byte("\n")); n > linesMax {
+		t.Errorf("%s has %d lines, the limit is %d", name, n, linesMax)
+	}
+	exe = filepath.Join(t.TempDir(), name)
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", exe, "./"+name).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return exe
+}
+
+func eachBackend(t *testing.T, f func(t *testing.T, env []string)) {
+	for _, s := range backend.Probe() {
+		if !s.Available {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) { f(t, append(os.Environ(), backend.Env+"="+s.Name)) })
+	}
+}
+
+func TestReadfile(t *testing.T) {
+	exe := build(t, "readfile")
+	eachBackend(t, func(t *testing.T, env []string) {
+		for _, size := range []int{0, 1, 64 << 10, 3<<20 + 17} {
+			want := make([]byte, size)
+			rnd := rand.New(rand.NewPCG(1, uint64(size)))
+			for i := range want {
+				want[i] = byte(rnd.Uint32())
+			}
+			name := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(name, want, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), watchdog)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, exe, name)
+			cmd.Env = env
+			if got, err := cmd.Output(); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes: printed %d, %v", size, len(got), err)
+			}
+		}
+	})
+	if err := exec.Command(exe, "no-such-file").Run(); err == nil {
+		t.Error("no error for a file that is not there")
+	}
+}
+
+func TestWalappend(t *testing.T) {
+	exe := build(t, "walappend")
+	eachBackend(t, func(t *testing.T, env []string) {
+		name := filepath.Join(t.TempDir(), "log")
+		run := func(in, want string) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), watchdog)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, exe, name)
+			cmd.Env, cmd.Stdin = env, strings.NewReader(in)
+			if got, err := cmd.Output(); err != nil || string(got) != want {
+				t.Errorf("printed %q, %v, want %q", got, err, want)
+			}
+		}
+		run(strings.Repeat("a line\n", 250), "100\n200\n250\n")
+		run("", "")
+		run("the last", "1\n")
+		if got, err := os.ReadFile(name); err != nil || string(got) != strings.Repeat("a line\n", 250)+"the last\n" {
+			t.Errorf("the log has %d bytes, %v", len(got), err)
+		}
+		// A write that fails is told, and takes the fsync along.
+		cmd := exec.Command(exe, "/dev/full")
+		cmd.Env, cmd.Stdin = env, strings.NewReader("x\n")
+		if _, err := os.Stat("/dev/full"); err == nil && cmd.Run() == nil {
+			t.Error("no error for a disk that is full")
+		}
+	})
+}
+
+func TestEcho(t *testing.T) {
+	exe := build(t, "echo")
+	eachBackend(t, func(t *testing.T, env []string) {
+		ctx, cancel := context.WithTimeout(t.Context(), watchdog)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, exe, "127.0.0.1:0")
+		cmd.Env, cmd.Stderr = env, os.Stderr
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(stdout).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		var addr string
+		if _, err := fmt.Sscanf(line, "listening on %s", &addr); err != nil {
+			t.Fatalf("printed %q", line)
+		}
+		for range 3 {
+			talk(t, addr)
+		}
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("after an interrupt: %v", err)
+		}
+	})
+}
+
+// talk sends two megabytes, and ends the stream, and wants all of it back.
+func talk(t *testing.T, addr string) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(watchdog)); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Repeat("sluice. ", 2<<20/8)
+	go func() {
+		io.WriteString(c, want) // an error shows in what comes back
+		c.(*net.TCPConn).CloseWrite()
+	}()
+	if got, err := io.ReadAll(c); err != nil || string(got) != want {
+		t.Errorf("got %d bytes, %v, want %d", len(got), err, len(want))
+	}
+}

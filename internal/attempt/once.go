@@ -1,0 +1,40 @@
+package attempt
+
+import (
+	"syscall"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/core"
+)
+
+// Once is Try for any operation, a receive into a buffer of its group included, where the engine hands the
+// buffers out. bid is the buffer that it filled, or -1.
+func (t *Tries) Once(s *core.Slot) (res int32, bid int, v Verdict) {
+	if s.Op.Flags&api.BufferSelect != 0 {
+		return t.recvBuffer(s)
+	}
+	res, v = t.Try(s)
+	return res, -1, v
+}
+
+// Last says whether the result of an attempt is the last of a multishot operation.
+func Last(s *core.Slot, res int32) bool { return res < 0 || res == 0 && s.Op.Code == api.OpRecv }
+
+// recvBuffer receives once into a buffer of the operation's group.
+func (t *Tries) recvBuffer(s *core.Slot) (int32, int, Verdict) {
+	g := s.Group
+	bid, ok := g.Take()
+	if !ok {
+		if t.Ready(s.Op.FD) {
+			return -int32(syscall.ENOBUFS), -1, Done
+		}
+		return 0, -1, Readable
+	}
+	n, errno := t.RecvInto(s, g.Bytes(bid))
+	if errno == 0 && n > 0 {
+		return int32(min(n, g.Size())), int(bid), Done // MSG_TRUNC tells of more than there is in the buffer
+	}
+	g.Untake(bid)
+	res, v := outcome(s, 0, errno, Readable)
+	return res, -1, v
+}

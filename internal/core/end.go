@@ -1,0 +1,206 @@
+package core
+
+import (
+	"syscall"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/invariants"
+	"github.com/sluiceio/sluice/internal/optab"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+// Delivered counts completions, to be compared: whether there has been one since.
+func (e *Engine) Delivered() uint64 { return e.delivered }
+
+// Room is how many more completions fit into the present Complete.
+func (e *Engine) Room() int {
+	if e.settling {
+		return 1 << 30
+	}
+	return len(e.dst) - e.n
+}
+
+// Emit delivers a completion of s that more will follow.
+func (e *Engine) Emit(s *Slot, res int32) {
+	if optab.Of(s.Op.Code).Opens {
+		e.fresh(res)
+	}
+	e.deliver(&api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: res, Flags: api.More, Code: s.Op.Code})
+}
+
+// EmitBuffer is Emit with a buffer of the operation's group.
+func (e *Engine) EmitBuffer(s *Slot, bid uint16, n int32) {
+	buf, lease := s.Group.lease(bid, n)
+	e.deliver(&api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: n, Flags: api.More | api.Buffer,
+		Buf: buf, Lease: lease, Code: s.Op.Code})
+}
+
+// End delivers the last completion of s and frees it.
+func (e *Engine) End(s *Slot, res int32) {
+	invariants.Check(s.state != stateFree, "the operation in slot %d has ended twice", s.Index)
+	c := api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: s.result(res), Code: s.Op.Code}
+	if c.Res == 0 && s.Op.Flags&api.EOF != 0 && atEnd(&s.Op) {
+		c.Flags = api.AtEOF
+	}
+	if res >= 0 && optab.Of(c.Code).Opens {
+		e.fresh(res)
+	}
+	if c.Code == api.OpPipe && res == 0 {
+		e.freshPipe(s)
+	}
+	e.last(s, &c)
+}
+
+// EndBuffer is End with a buffer of the operation's group.
+func (e *Engine) EndBuffer(s *Slot, bid uint16, n int32) {
+	invariants.Check(s.state != stateFree, "the operation in slot %d has ended twice", s.Index)
+	buf, lease := s.Group.lease(bid, n)
+	c := api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: n, Flags: api.Buffer, Buf: buf, Lease: lease, Code: s.Op.Code}
+	e.last(s, &c)
+}
+
+// atEnd says whether a result of 0 means that the stream has ended. A datagram may be empty.
+func atEnd(op *api.Op) bool {
+	if !wantsBytes(op) {
+		return false
+	}
+	typ, errno := sysx.SocketType(op.FD)
+	return errno != 0 || typ != syscall.SOCK_DGRAM
+}
+
+// wantsBytes says whether op has room for at least one byte.
+func wantsBytes(op *api.Op) bool {
+	if op.Msg == nil {
+		return len(op.Buf) > 0 || op.Flags&api.BufferSelect != 0
+	}
+	for _, b := range op.Msg.Bufs {
+		if len(b) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// result is what the program sees of res: bytes that were moved count more than the reason why
+// no more were, and an operation that was ended early says by what.
+func (s *Slot) result(res int32) int32 {
+	if res >= 0 {
+		return res
+	}
+	if s.Done > 0 {
+		return s.Done
+	}
+	if s.reason == reasonNone || res != -int32(api.ECanceled) && !Interrupted(res) {
+		return res
+	}
+	if s.reason == reasonDeadline {
+		return -int32(api.ETime)
+	}
+	return -int32(api.ECanceled)
+}
+
+// Interrupted says whether res is EINTR, or one of the kernel's own numbers for it (512 to 516: ERESTARTSYS and its kin in
+// include/linux/errno.h), which come out of the worker threads of io_uring.
+func Interrupted(res int32) bool {
+	return res == -int32(syscall.EINTR) || res <= -512 && res >= -516
+}
+
+// retire takes s off every list and frees it.
+func (e *Engine) retire(s *Slot) {
+	raceDone(&s.Op)
+	if s.timed != 0 {
+		e.untime(s)
+	}
+	if s.counts {
+		e.handed(s)
+	}
+	if f := s.FD; s.Op.Code == api.OpClose && f != nil {
+		if f.closing == s.Index {
+			f.closing = none
+			f.Kind = 0
+		}
+	} else {
+		e.leave(s)
+	}
+	if s.counted { // what is held up is, too
+		e.uncount(s)
+		e.unhold(s)
+	}
+	e.dropShadow(s)
+	if g := s.Group; g != nil {
+		g.users--
+	}
+	if s.Msg != nil {
+		s.Msg.Reset() // also of a read or write, whose one vector keeps its buffer alive
+	}
+	e.slots.put(s)
+}
+
+// leave takes s off the lists of its file. The close that waits for it may be next.
+func (e *Engine) leave(s *Slot) {
+	f := s.FD
+	if f == nil {
+		return
+	}
+	if s.inFIFO {
+		e.dequeue(s)
+	}
+	e.unlink(s)
+	switch {
+	case f.count > 0:
+	case f.closing != none:
+		e.quiet(f)
+	case f.dropped:
+		e.undrop(f)
+	}
+}
+
+// deliver puts c into dst, or keeps it for the next Complete.
+func (e *Engine) deliver(c *api.Completion) {
+	e.delivered++
+	if e.ending {
+		e.drop(c, e.pipe)
+		return
+	}
+	if e.fits() {
+		e.hand(c)
+		return
+	}
+	e.keep(*c)
+}
+
+// fits says whether the next completion goes straight to the program.
+func (e *Engine) fits() bool { return e.kept.Len() == 0 && e.n < len(e.dst) }
+
+// deliverKept moves into dst what was kept.
+func (e *Engine) deliverKept() {
+	for e.kept.Len() > 0 && e.n < len(e.dst) {
+		c, _ := e.unkeep()
+		e.taken(&c)
+		e.hand(&c)
+	}
+}
+
+// taken is called when a completion that was kept goes to the program.
+func (e *Engine) taken(c *api.Completion) {
+	switch {
+	case c.Code == api.OpMsgRing && c.ID == 0:
+		e.inbox.reaped()
+	case c.Code == api.OpTimeout && c.Flags&api.More != 0:
+		if s := e.slots.lookup(c.ID); s != nil {
+			s.timed &^= tickKept
+		}
+	}
+}
+
+// hand puts c into dst.
+func (e *Engine) hand(c *api.Completion) {
+	e.dst[e.n] = *c
+	e.n++
+	if c.Flags&api.More == 0 && c.ID != 0 {
+		e.ended++
+	}
+	if c.Code == api.OpTimeout || e.counts.Len() > 0 {
+		e.counted(c)
+	}
+}

@@ -1,0 +1,223 @@
+package core
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/fifo"
+	"github.com/sluiceio/sluice/internal/invariants"
+	"github.com/sluiceio/sluice/internal/optab"
+	"github.com/sluiceio/sluice/internal/timerq"
+	"github.com/sluiceio/sluice/internal/wakefd"
+)
+
+// Engine is an api.Engine over a Driver.
+type Engine struct {
+	drv   Driver
+	opt   api.Options // with defaults
+	name  string
+	feats api.Features
+
+	slots   slotTable
+	fds     fdTable
+	files   files
+	groups  []*Group             // by id; grown to the largest
+	run     fifo.Queue[api.OpID] // submitted, or their turn has come
+	drain   drain
+	waiting waiting
+	sync    syncCancel
+	found   []api.OpID                 // what a cancel of many is about; kept for its memory
+	kept    fifo.Queue[api.Completion] // did not fit into dst
+	pipes   fifo.Queue[[2]int32]       // of those of pipes in kept: the ends
+	pipe    [2]int32                   // the ends of the last pipe that was made
+	timers  timerq.Queue               // deadlines and timeouts, by slot index
+	boot    timerq.Queue               // timeouts by the clock that goes on while the machine sleeps
+	real    timerq.Queue               // timeouts at a time of the wall clock
+	counts  timerq.Queue               // timeouts with a count, by seen
+	rests   rests                      // level-triggered polls
+
+	dst []api.Completion // of the present Complete
+	n   int              // how many of dst are filled
+
+	inbox    inbox
+	posted   atomic.Bool // the inbox may hold something
+	crowded  bool        // what was posted has filled dst in the last Complete
+	wake     waker
+	park     parker
+	owner    invariants.Owner
+	bound    bool
+	closed   atomic.Bool // written by the owner
+	holding  bool        // drain holds operations up, or will: see hold
+	drops    int         // hidden closes under way: see dropFiles
+	chained  int         // how many operations wait for others of their chains: to be checked
+	settling bool        // completions are taken without a Complete: see settle
+	ending   bool        // Close is at work: completions are dropped
+	reaching bool        // reach is at work
+	failed   error       // of the system; the engine is of no more use
+
+	plain     api.OpSet // what Submit takes without a second look
+	depth     func() int
+	unstarted int // operations that need a worker and have not come to the driver yet
+
+	submitted, completed, ended uint64
+	delivered                   uint64 // to the program, kept, or dropped
+	timeouts                    uint64 // of completed, those that do not count: see seen
+	genBase                     uint32 // of the leases of the next group
+	pub                         published
+}
+
+var _ api.Engine = (*Engine)(nil)
+
+// New makes an engine called name over d. opt must come from WithDefaults.
+func New(name string, opt api.Options, feats api.Features, d Driver) (*Engine, error) {
+	w, err := wakefd.New()
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{name: name, opt: opt, feats: feats, drv: d, plain: optab.Done(), sync: syncCancel{slot: none}}
+	e.slots.limit = 2*opt.MaxInFlight + 1 + maxDrops // each may have a shadow; and there is one for CancelSync
+	e.inbox.limit = opt.MaxInFlight
+	e.wake.fd = w
+	if err := d.Attach(e); err != nil {
+		w.Close()
+		return nil, err
+	}
+	if opt.Strategy.Mode == api.ModePark && d.PollFD() >= 0 {
+		// Not when it is first needed: there may be no fd left by then.
+		if err := e.park.open(e); err != nil {
+			w.Close()
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// Options are the engine's, with defaults.
+func (e *Engine) Options() *api.Options { return &e.opt }
+
+// WakeFD is the fd that the driver watches so that Turn returns when it becomes readable.
+func (e *Engine) WakeFD() int32 { return e.wake.fd.FD() }
+
+// Woken is for the driver: the wake fd became readable. It takes the signal away.
+func (e *Engine) Woken() { e.wake.fd.Drain() }
+
+// Name implements api.Engine.
+func (e *Engine) Name() string { return e.name }
+
+// Features implements api.Engine.
+func (e *Engine) Features() api.Features { return e.feats }
+
+// Driver is what performs the operations.
+func (e *Engine) Driver() Driver { return e.drv }
+
+// enter is what Submit and Complete have in common.
+func (e *Engine) enter() error {
+	if e.closed.Load() {
+		return api.ErrClosed
+	}
+	if !e.owner.Mine() {
+		return api.ErrNotOwner
+	}
+	if e.failed != nil {
+		return e.failed
+	}
+	if e.bound {
+		return nil
+	}
+	if err := e.drv.Bind(); err != nil {
+		return err
+	}
+	e.bound = true
+	return nil
+}
+
+// Submit implements api.Engine.
+func (e *Engine) Submit(ops []api.Op) (int, error) {
+	if err := e.enter(); err != nil {
+		return 0, err
+	}
+	c := chain{head: none, tail: none}
+	for i := range ops {
+		s, err := e.take(&ops[i], i)
+		if err != nil {
+			return e.untake(ops[:i], c.len), err
+		}
+		if ops[i].Flags&api.ChainFlags == 0 && c.len == 0 && !e.holding {
+			e.startClock(s)
+			e.run.Push(s.ID())
+			continue
+		}
+		if e.extend(&c, s); ops[i].Flags&(api.Link|api.HardLink) == 0 || i == len(ops)-1 {
+			e.launch(c)
+			c = chain{head: none, tail: none}
+		}
+	}
+	return len(ops), nil
+}
+
+// take gives op a slot.
+func (e *Engine) take(op *api.Op, i int) (*Slot, error) {
+	switch {
+	case !op.Code.Valid():
+		return nil, &api.InvalidOpError{Index: i, Code: op.Code, Reason: "there is no operation with this code"}
+	case !op.Flags.Known():
+		return nil, &api.InvalidOpError{Index: i, Code: op.Code, Reason: fmt.Sprintf("it has flags that do not exist: %#x", uint32(op.Flags))}
+	case e.submitted-e.ended >= uint64(e.opt.MaxInFlight):
+		return nil, api.ErrQueueFull
+	case e.plain>>op.Code&1 == 0:
+		if err := e.admit(op.Code); err != nil {
+			return nil, err
+		}
+	}
+	s := e.slots.get()
+	s.Op = *op
+	if optab.Of(op.Code).FD2 && op.Args != nil && op.Args.FD2 >= 0 {
+		e.pairUp(s)
+	}
+	op.ID = s.ID()
+	s.Op.ID = op.ID
+	s.state = stateSubmitted
+	if s.counts = e.plain>>op.Code&1 == 0; s.counts {
+		e.unstarted++
+	}
+	s.seq = e.submitted
+	raceSubmit(&s.Op)
+	e.submitted++
+	return s, nil
+}
+
+// startClock makes the time of a timeout, or of its update, count from now: from Submit, or from when its turn has come.
+func (e *Engine) startClock(s *Slot) {
+	switch s.Op.Code {
+	case api.OpTimeout:
+		e.stamp(s)
+	case api.OpTimeoutRemove:
+		s.due = int64(api.Now())
+	}
+}
+
+// untake takes back the last n of ops, a chain that could not be taken whole, and says how many are left.
+func (e *Engine) untake(ops []api.Op, n int) int {
+	left := len(ops) - n
+	for i := range ops[left:] {
+		op := &ops[left+i]
+		s := e.slots.lookup(op.ID)
+		op.ID = 0
+		raceDone(&s.Op)
+		if s.state == stateChained {
+			e.chained--
+		}
+		if s.timed != 0 {
+			e.untime(s)
+		}
+		if s.counts {
+			e.handed(s)
+		}
+		e.uncount(s)
+		e.dropShadow(s)
+		e.slots.put(s)
+		e.submitted--
+	}
+	return left
+}

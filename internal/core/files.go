@@ -1,0 +1,245 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/optab"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+// files is the table of registered files. Each slot holds a descriptor of the engine's own, a duplicate, so that the file
+// stays open whatever the program does with its fd. mu guards all of it: other goroutines install files.
+type files struct {
+	mu     sync.Mutex
+	fds    []int32 // -1: empty
+	drop   []int32 // to be closed by the owner, when nothing is in flight on them any more
+	closed bool
+	dirty  atomic.Bool // drop is not empty; to be looked at without mu
+}
+
+// maxFiles is how many slots a table may have (IORING_MAX_FIXED_FILES of Linux).
+const maxFiles = 1 << 15
+
+// RegisterFiles implements api.Engine.
+func (e *Engine) RegisterFiles(fds []int) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	t := &e.files
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.fds != nil:
+		return syscall.EBUSY
+	case len(fds) == 0:
+		return syscall.EINVAL
+	case len(fds) > maxFiles:
+		return syscall.EMFILE
+	}
+	own, errno := duplicates(fds)
+	if errno != 0 {
+		closeAll(own)
+		return errno
+	}
+	t.fds = own
+	return nil
+}
+
+// duplicates makes a descriptor of our own for each of fds, until one fails.
+func duplicates(fds []int) (own []int32, errno syscall.Errno) {
+	for _, fd := range fds {
+		d := int32(none)
+		if fd != none {
+			if d, errno = dup(fd); errno != 0 {
+				return own, errno
+			}
+		}
+		own = append(own, d)
+	}
+	return own, 0
+}
+
+func dup(fd int) (int32, syscall.Errno) {
+	if fd < 0 || int(int32(fd)) != fd {
+		return none, syscall.EBADF
+	}
+	return sysx.Dup(int32(fd))
+}
+
+func closeAll(fds []int32) {
+	for _, fd := range fds {
+		if fd != none {
+			sysx.Close(fd)
+		}
+	}
+}
+
+// UpdateFiles implements api.Engine.
+func (e *Engine) UpdateFiles(at int, fds []int) (int, error) {
+	if err := e.enter(); err != nil {
+		return 0, err
+	}
+	t := &e.files
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.fds == nil:
+		return 0, syscall.ENXIO
+	case len(fds) == 0, at < 0, at > len(t.fds)-len(fds):
+		return 0, syscall.EINVAL
+	}
+	own, errno := duplicates(fds)
+	for i, fd := range own {
+		t.replace(at+i, fd)
+	}
+	if errno != 0 && len(own) == 0 {
+		return 0, errno
+	}
+	return len(own), nil
+}
+
+// replace puts fd into a slot. The one that was there is closed by the owner.
+func (t *files) replace(slot int, fd int32) {
+	if old := t.fds[slot]; old != none {
+		t.drop = append(t.drop, old)
+		t.dirty.Store(true)
+	}
+	t.fds[slot] = fd
+}
+
+// UnregisterFiles implements api.Engine.
+func (e *Engine) UnregisterFiles() error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	t := &e.files
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fds == nil {
+		return syscall.ENXIO
+	}
+	for i := range t.fds {
+		t.replace(i, none)
+	}
+	t.fds = nil
+	return nil
+}
+
+// InstallFile implements api.Engine.
+func (e *Engine) InstallFile(fd, slot int) (int, error) {
+	t := &e.files
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.closed:
+		return 0, api.ErrClosed
+	case t.fds == nil:
+		return 0, syscall.ENXIO
+	case slot == api.AnySlot:
+		if slot = t.empty(); slot == none {
+			return 0, syscall.ENFILE
+		}
+	case slot < 0, slot >= len(t.fds):
+		return 0, syscall.EINVAL
+	}
+	own, errno := dup(fd)
+	if errno != 0 {
+		return 0, errno
+	}
+	t.replace(slot, own)
+	if t.dirty.Load() {
+		e.Notify() // an owner that sleeps would leave the file open that was there
+	}
+	return slot, nil
+}
+
+func (t *files) empty() int {
+	for i, fd := range t.fds {
+		if fd == none {
+			return i
+		}
+	}
+	return none
+}
+
+// fixed is the descriptor in a slot, or none.
+func (t *files) fixed(slot int32) int32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if slot < 0 || int(slot) >= len(t.fds) {
+		return none
+	}
+	return t.fds[slot]
+}
+
+// resolve makes an operation on a registered file one on the engine's own descriptor of it.
+func (e *Engine) resolve(s *Slot, in *optab.Info) syscall.Errno {
+	fd := e.files.fixed(s.Op.FD)
+	if fd == none || in.At || s.Op.Code == api.OpClose {
+		return syscall.EBADF
+	}
+	// The number is ours, so that a close of it has happened, though its completion may not have been seen.
+	if e.fds.has(fd) && e.fds.fds[fd].closing != none {
+		e.fresh(fd)
+	}
+	s.Op.FD = fd
+	s.Op.Flags &^= api.FixedFile
+	return 0
+}
+
+// maxDrops is how many hidden closes there are at a time. They have slots of their own, so that they take none from operations.
+const maxDrops = 32
+
+// dropFiles closes what has been taken out of the table and has nothing in flight, by hidden closes, which make the driver
+// forget the descriptor. What has something in flight comes back when that has ended: see leave.
+func (e *Engine) dropFiles() {
+	t := &e.files
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.drop) > 0 {
+		n := t.drop[len(t.drop)-1]
+		f := e.fds.get(n)
+		if f == nil { // the program has closed what is the engine's
+			t.drop = t.drop[:len(t.drop)-1]
+			continue
+		}
+		if f.count > 0 {
+			f.dropped = true
+			t.drop = t.drop[:len(t.drop)-1]
+			continue
+		}
+		if e.drops == maxDrops {
+			return // go on when those have ended
+		}
+		t.drop = t.drop[:len(t.drop)-1]
+		e.drops++
+		c := e.slots.get()
+		c.Op = api.Op{Code: api.OpClose, FD: n}
+		c.hidden, c.state = true, stateStarted
+		f.closing = c.Index
+		e.quiet(f)
+	}
+	t.dirty.Store(false)
+}
+
+// undrop is called when nothing is in flight any more on a descriptor that has been taken out of the table.
+func (e *Engine) undrop(f *FD) {
+	f.dropped = false
+	t := &e.files
+	t.mu.Lock()
+	t.drop = append(t.drop, f.N)
+	t.dirty.Store(true)
+	t.mu.Unlock()
+}
+
+// close closes the table. Nothing is in flight any more, and the driver is closed.
+func (t *files) close() {
+	t.mu.Lock()
+	closeAll(t.fds)
+	closeAll(t.drop)
+	t.fds, t.drop, t.closed = nil, nil, true
+	t.mu.Unlock()
+}

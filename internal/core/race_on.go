@@ -1,0 +1,50 @@
+//go:build race
+
+package core
+
+import (
+	"runtime"
+	"unsafe"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// The race detector sees neither what the kernel writes nor reads. These functions tell it, so that a
+// program is reported which touches a buffer in another goroutine while the engine owns it.
+
+func raceSubmit(op *api.Op) { raceOp(op) }
+func raceDone(op *api.Op)   { raceOp(op) }
+
+func raceOp(op *api.Op) {
+	reads := false // the engine reads the memory, the program may do so too
+	switch op.Code {
+	case api.OpWrite, api.OpWritev, api.OpSend, api.OpSendMsg, api.OpSetxattr, api.OpFsetxattr:
+		reads = true
+	case api.OpUringCmd:
+		reads = op.Arg == api.SockSetOpt
+	case api.OpMadvise:
+		return // it neither reads nor writes
+	}
+	raceRange(op.Buf, reads)
+	if op.Msg != nil {
+		for _, b := range op.Msg.Bufs {
+			raceRange(b, reads)
+		}
+	}
+}
+
+func raceRange(b []byte, reads bool) {
+	if len(b) == 0 {
+		return
+	}
+	// SAFETY: the address is of b's own array, which is alive, and is only compared.
+	p := unsafe.Pointer(unsafe.SliceData(b))
+	if reads {
+		runtime.RaceReadRange(p, len(b))
+	} else {
+		runtime.RaceWriteRange(p, len(b))
+	}
+}
+
+func raceLease(b []byte)   { raceRange(b, false) }
+func raceRelease(b []byte) { raceRange(b, false) }

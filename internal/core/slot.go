@@ -1,0 +1,198 @@
+package core
+
+import (
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/optab"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+// A slot is in one of these states:
+//
+//	free ──Submit──▶ submitted ──▶ queued ──▶ started ──End──▶ free
+//	          │          ▲ │   (behind others)     ▲
+//	          ▼          │ └───────────────────────┘
+//	       chained ──────┘
+type state uint8
+
+const (
+	stateFree      state = iota
+	stateChained         // behind another of its chain
+	stateSubmitted       // in the run queue, or held up by a drain
+	stateQueued          // in the FIFO of its fd and direction, behind another
+	stateStarted         // with the driver, the timers, or waiting for cancels
+)
+
+// reason says why an operation is being ended early.
+type reason uint8
+
+const (
+	reasonNone reason = iota
+	reasonCancel
+	reasonDeadline
+)
+
+// none is no slot, in the links between them.
+const none = -1
+
+// Slot holds one operation in flight. Slots never move, so the kernel may be given
+// addresses into Msg; they are reused, and their generation tells the uses apart.
+type Slot struct {
+	Op    api.Op
+	Group *Group        // of a BufferSelect
+	Msg   *sysx.MsgBuf  // what the kernel reads and writes of Op.Msg; made when first needed, then kept
+	Paths *sysx.PathBuf // the strings of Op.Args; as Msg
+	Extra *Extra        // what few operations need; as Msg
+	FD    *FD           // of an operation that is on the list of its fd
+	Index int32
+	Gen   uint32
+
+	// FD2 is Op.Args.FD2, as the attempts have found it when they began.
+	FD2 int32
+
+	// Done is how many bytes an operation has moved that goes on until all is moved.
+	Done int32
+	// Phase is how far the attempts at the operation have come (internal/attempt).
+	Phase uint8
+	// Leg is the driver's own: where the operation is.
+	Leg uint8
+
+	state   state
+	reason  reason
+	dir     optab.Direction
+	inFIFO  bool
+	timed   uint8 // the queues of time that it is in: see timer.go
+	held    bool  // counted in drain.held
+	counted bool  // in waiting: it is chained or held
+	silent  bool  // has no completion: the one before it in its chain failed with SkipSuccess
+	hidden  bool  // is the engine's own: of CancelSync, or the close of a registered file
+	counts  bool  // among Engine.unstarted
+
+	// mate is the other slot of an operation on two files, or none. The one of the second file is a shadow: it stands in
+	// the lists of that file, and has no completion.
+	mate   int32
+	shadow bool
+
+	seq  uint64 // how many operations were submitted before
+	due  int64  // of a timeout: when it expires, by its clock; of an update of one, when it was submitted
+	goal uint64 // of a timeout with a count: how many completions the program has been given by then, else 0
+
+	parts          int32 // cancels under way on behalf of this one
+	fifoNext       int32
+	fdNext, fdPrev int32 // fdPrev of an operation that is chained: the one before it in its chain
+	next           int32 // the next of its chain, or none
+
+	// Job is the pool's own (internal/workers).
+	Job uint32
+}
+
+// ID is the id of the operation that the slot holds.
+func (s *Slot) ID() api.OpID { return api.MakeOpID(uint32(s.Index), s.Gen) }
+
+// Ending says that the operation has been cancelled or has run out of time, and shall move no more.
+func (s *Slot) Ending() bool { return s.reason != reasonNone }
+
+// NeedMsg gives the slot its MsgBuf.
+func (s *Slot) NeedMsg() *sysx.MsgBuf {
+	if s.Msg == nil {
+		s.Msg = new(sysx.MsgBuf)
+	}
+	return s.Msg
+}
+
+// NeedPaths gives the slot its PathBuf.
+func (s *Slot) NeedPaths() *sysx.PathBuf {
+	if s.Paths == nil {
+		s.Paths = new(sysx.PathBuf)
+	}
+	return s.Paths
+}
+
+// slotChunk is how many slots are made at a time. A chunk stays where it is.
+const (
+	slotShift = 8
+	slotChunk = 1 << slotShift
+)
+
+type slotTable struct {
+	chunks []*[slotChunk]Slot
+	free   []int32 // the last one freed is used next: its memory is warm
+	limit  int
+	used   int
+}
+
+// get gives a slot that is not in use, nil when all are.
+func (t *slotTable) get() *Slot {
+	if len(t.free) == 0 && !t.grow() {
+		return nil
+	}
+	n := len(t.free) - 1
+	s := t.at(t.free[n])
+	t.free = t.free[:n]
+	t.used++
+	s.reason, s.dir = reasonNone, optab.None
+	s.inFIFO, s.timed = false, 0
+	s.Done, s.parts, s.Phase, s.Leg = 0, 0, 0, 0
+	return s
+}
+
+func (t *slotTable) grow() bool {
+	base := len(t.chunks) * slotChunk
+	n := min(slotChunk, t.limit-base)
+	if n <= 0 {
+		return false
+	}
+	c := new([slotChunk]Slot)
+	t.chunks = append(t.chunks, c)
+	for i := n - 1; i >= 0; i-- {
+		c[i].Index = int32(base + i)
+		c[i].mate, c[i].next = none, none
+		c[i].Gen = 1
+		t.free = append(t.free, int32(base+i))
+	}
+	return true
+}
+
+func (t *slotTable) put(s *Slot) {
+	s.Op.Buf, s.Op.Msg, s.Op.Args = nil, nil, nil
+	s.Group, s.FD = nil, nil
+	s.mate, s.next = none, none
+	s.shadow, s.held, s.counted, s.silent, s.hidden = false, false, false, false, false
+	s.state = stateFree
+	if s.Gen++; s.Gen == 0 {
+		s.Gen = 1
+	}
+	t.free = append(t.free, s.Index)
+	t.used--
+}
+
+func (t *slotTable) at(i int32) *Slot { return &t.chunks[uint32(i)>>slotShift][uint32(i)%slotChunk] }
+
+// lookup gives the slot that holds the operation id, nil when it has ended or never was.
+func (t *slotTable) lookup(id api.OpID) *Slot {
+	i := id.Slot()
+	if uint64(i) >= uint64(len(t.chunks))*slotChunk {
+		return nil
+	}
+	s := t.at(int32(i))
+	if s.state == stateFree || s.Gen != id.Generation() {
+		return nil
+	}
+	return s
+}
+
+// Lookup is for a driver that has only numbers to go by: it gives the slot with this index while it holds the operation of this
+// generation, nil afterwards.
+func (e *Engine) Lookup(index, generation uint32) *Slot {
+	return e.slots.lookup(api.MakeOpID(index, generation))
+}
+
+// each calls f for every slot in use.
+func (t *slotTable) each(f func(*Slot)) {
+	for _, c := range t.chunks {
+		for i := range c {
+			if c[i].state != stateFree {
+				f(&c[i])
+			}
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package core
+
+import (
+	"syscall"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/optab"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+// maxVectors is UIO_MAXIOV.
+const maxVectors = 1024
+
+// runAll starts what has been submitted and what has come to its turn.
+func (e *Engine) runAll() {
+	for {
+		if e.files.dirty.Load() {
+			e.dropFiles()
+		}
+		for e.run.Len() > 0 {
+			if s := e.slots.lookup(e.run.Pop()); s != nil && s.state == stateSubmitted {
+				e.start(s)
+			}
+		}
+		if e.files.dirty.Load() && e.drops == 0 {
+			continue // with those that there was no slot for, or that have just become idle
+		}
+		if !e.holding || !e.release() {
+			return
+		}
+	}
+}
+
+// start performs one operation, or puts it where it waits for its turn.
+func (e *Engine) start(s *Slot) {
+	if s.inFIFO || s.FD != nil { // it waited, and its turn has come
+		e.turnOf(s)
+		return
+	}
+	in := optab.Of(s.Op.Code)
+	if errno := check(&s.Op, in); errno != 0 {
+		e.End(s, -int32(errno))
+		return
+	}
+	if s.next != none {
+		e.armLinkTimeout(s)
+	}
+	if s.Op.Flags&api.FixedFile != 0 && in.FD {
+		if errno := e.resolve(s, in); errno != 0 {
+			e.End(s, -int32(errno))
+			return
+		}
+	}
+	switch s.Op.Code {
+	case api.OpTimeout:
+		e.startTimeout(s)
+		return
+	case api.OpTimeoutRemove:
+		e.startTimeoutRemove(s)
+		return
+	case api.OpCancel:
+		e.startCancel(s)
+		return
+	case api.OpPollRemove:
+		e.startPollRemove(s)
+		return
+	case api.OpMsgRing:
+		e.startMessage(s)
+		return
+	case api.OpLinkTimeout:
+		e.End(s, -int32(syscall.EINVAL)) // behind no other operation
+		return
+	}
+	if !in.FD {
+		e.watch(s)
+		e.begin(s)
+		return
+	}
+	f := e.fds.get(s.Op.FD)
+	if in.At && (f == nil || f.closing != none) {
+		e.lineAt(s, in)
+		return
+	}
+	if f == nil || f.closing != none {
+		e.End(s, e.refusal(f, s))
+		return
+	}
+	if s.Op.Code == api.OpClose {
+		e.startClose(f, s)
+		return
+	}
+	if e.startEmpty(s) || !e.startGroup(s) {
+		return
+	}
+	e.line(f, s, in)
+}
+
+// lineAt begins an operation on paths whose directory is no open file: the working directory, or any number at all
+// where the path is absolute.
+func (e *Engine) lineAt(s *Slot, in *optab.Info) {
+	if s.mate != none {
+		_, _ = e.lineMate(s, in) // in no order, and the kernel tells what is wrong with it
+	}
+	e.watch(s)
+	e.begin(s)
+}
+
+// line puts s on the lists of its fd and begins it if its turn has come.
+func (e *Engine) line(f *FD, s *Slot, in *optab.Info) {
+	d := optab.DirectionOf(&s.Op)
+	if d != optab.None && f.head[d] != none && s.Op.Flags&api.DontWait != 0 {
+		e.End(s, -int32(syscall.EAGAIN))
+		return
+	}
+	e.link(f, s)
+	turn := d == optab.None || e.enqueue(f, s, d)
+	if s.mate != none {
+		t, errno := e.lineMate(s, in)
+		if errno != 0 {
+			e.End(s, -int32(errno))
+			return
+		}
+		turn = turn && t
+	}
+	e.watch(s)
+	if !turn {
+		s.state = stateQueued
+		return
+	}
+	e.begin(s)
+}
+
+// begin hands s to the driver.
+func (e *Engine) begin(s *Slot) {
+	s.state = stateStarted
+	if s.counts {
+		e.handed(s)
+	}
+	e.drv.Start(s)
+}
+
+// watch sets the timer of an operation with a deadline.
+func (e *Engine) watch(s *Slot) {
+	if s.Op.Deadline != 0 {
+		e.setTimer(s, int64(s.Op.Deadline))
+	}
+}
+
+// startEmpty performs what moves no bytes and would wait for some all the same: on a
+// stream socket io_uring waits for data before a receive into 0 bytes completes, and
+// recv(2) does not agree with read(2). Here all of them complete with 0 at once.
+func (e *Engine) startEmpty(s *Slot) bool {
+	op := &s.Op
+	switch {
+	case op.Code == api.OpRecv && len(op.Buf) == 0 && op.Flags&api.BufferSelect == 0:
+		_, errno := sysx.SocketType(op.FD)
+		e.End(s, -int32(errno))
+		return true
+	case op.Code == api.OpRecvMsg && !wantsBytes(op):
+		// A datagram is received all the same, for its address and control data.
+		typ, errno := sysx.SocketType(op.FD)
+		if errno == 0 && typ != syscall.SOCK_STREAM {
+			return false
+		}
+		op.Msg.ControlLen, op.Msg.Flags = 0, 0
+		e.End(s, -int32(errno))
+		return true
+	}
+	return false
+}
+
+// startGroup finds the buffer group of s and says whether s can go on.
+func (e *Engine) startGroup(s *Slot) bool {
+	if s.Op.Flags&api.BufferSelect == 0 {
+		return true
+	}
+	g := e.group(s.Op.Group)
+	if g == nil || g.closing || g.Available() == 0 {
+		// The kernel answers the same for both, before there is any data.
+		e.End(s, -int32(syscall.ENOBUFS))
+		return false
+	}
+	s.Group = g
+	g.users++
+	return true
+}
+
+// check finds what is wrong with an operation by itself. What depends on the file is left to the kernel.
+func check(op *api.Op, in *optab.Info) syscall.Errno {
+	if in.FD && op.Arg != 0 {
+		adopt(op)
+	}
+	known := in.Flags | api.ChainFlags
+	if in.FD || op.Code == api.OpCancel || op.Code == api.OpMsgRing {
+		known |= api.FixedFile
+	}
+	if op.Flags&^known != 0 {
+		return syscall.EINVAL
+	}
+	if op.Flags&api.SkipSuccess != 0 && (in.Opens || op.Code == api.OpPipe || op.Flags&api.BufferSelect != 0) {
+		return syscall.EINVAL
+	}
+	if len(op.Buf) > sysx.MaxTransfer && op.Code != api.OpMadvise { // which moves none of it
+		op.Buf = op.Buf[:sysx.MaxTransfer]
+	}
+	if !in.Msg && op.Code != api.OpAccept {
+		op.Msg = nil // what a program has left there must not be taken for vectors
+	}
+	if in.Msg && op.Msg == nil || in.Args && op.Args == nil {
+		return syscall.EFAULT
+	}
+	if in.Position && op.Off < api.CurrentPosition {
+		return syscall.EINVAL
+	}
+	if in.Vector && len(op.Msg.Bufs) > maxVectors {
+		if in.Position {
+			return syscall.EINVAL
+		}
+		return syscall.EMSGSIZE
+	}
+	switch op.Code {
+	case api.OpAccept:
+		if op.Arg&^sysx.AcceptFlags != 0 {
+			return syscall.EINVAL // before the file is looked at, as io_uring does
+		}
+	case api.OpRecv, api.OpRecvMsg:
+		return checkRecv(op)
+	case api.OpSendMsg:
+		if op.Arg&sysx.MsgCmsgCompat != 0 {
+			return syscall.EINVAL // see checkRecv
+		}
+	case api.OpTimeout:
+		return checkTimeout(op)
+	case api.OpTimeoutRemove:
+		return checkTimeoutRemove(op)
+	case api.OpLinkTimeout:
+		if op.Off < 0 || op.Deadline != 0 {
+			return syscall.EINVAL
+		}
+	case api.OpCancel:
+		return checkCancel(op)
+	case api.OpWaitid:
+		return checkWaitid(op)
+	case api.OpFutexWait, api.OpFutexWake, api.OpFutexWaitv:
+		return checkFutex(op)
+	case api.OpPoll:
+		return checkPoll(op)
+	case api.OpPollRemove:
+		return checkPollRemove(op)
+	}
+	return 0
+}
+
+// adopt makes flags of ours out of those MSG_* flags that mean the same.
+func adopt(op *api.Op) {
+	switch op.Code {
+	case api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg:
+		if op.Arg&sysx.MsgWaitAll != 0 {
+			op.Flags |= api.WaitAll
+		}
+		if op.Arg&sysx.MsgDontWait != 0 {
+			op.Flags |= api.DontWait
+		}
+	}
+}
+
+func checkRecv(op *api.Op) syscall.Errno {
+	f := op.Flags
+	switch {
+	case op.Code == api.OpRecvMsg && op.Arg&sysx.MsgCmsgCompat != 0:
+		// The system calls refuse it; io_uring would take Msg for one of a 32-bit program.
+		return syscall.EINVAL
+	case f.Has(api.WaitAll) && op.Arg&sysx.MsgPeek != 0:
+		// It would get the same bytes again and again.
+		return syscall.EINVAL
+	case f.Has(api.Multishot) && (!f.Has(api.BufferSelect) || f&(api.WaitAll|api.DontWait) != 0):
+		return syscall.EINVAL
+	case f.Has(api.BufferSelect | api.WaitAll):
+		return syscall.EINVAL
+	}
+	return 0
+}

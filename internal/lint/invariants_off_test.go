@@ -1,0 +1,5 @@
+//go:build !invariants
+
+package lint
+
+const invariantsEnabled = false

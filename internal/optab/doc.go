@@ -1,0 +1,106 @@
+package optab
+
+import "github.com/sluiceio/sluice/api"
+
+// How says how an operation is performed.
+type How uint8
+
+// The ways. The first two are the same on io_uring; the others are for where the kernel's io_uring does not perform the operation, or
+// is not there.
+const (
+	Nobody How = iota // it is not performed
+	Engine            // by the engine itself
+	Call              // by a system call that never waits
+	Quick             // at once, by system calls that never wait, if it takes any
+	Tried             // by system calls that do not wait; the engine waits until the file is ready
+	Worker            // by a system call in a thread of the pool
+)
+
+// Doc is what docs/OPERATIONS.md says of an operation beside the facts in Info.
+type Doc struct {
+	Make   []string // its constructors in package api
+	Res    string   // what Completion.Res is when it succeeds
+	Errors string   // those that are its own, beside EBADF and those of the system call that it is named after
+	How    How
+	Note   string   // how else it is done
+	Rules  []string // families of docs/SEMANTICS.md
+	Not    string   // why it is not performed, for operations that are not Done
+}
+
+const (
+	bytesMoved = "the number of bytes, 0 at the end of the stream or file"
+	bytesGone  = "the number of bytes, which may be fewer than asked for"
+	newFD      = "the new fd, close-on-exec"
+	zero       = "0"
+	registered = "It comes with registered memory, files and buffers: "
+)
+
+var docs = [api.OpCount]Doc{
+	api.OpNop:           {Make: []string{"Nop"}, Res: zero, How: Quick, Rules: []string{"SUB", "CMP"}},
+	api.OpReadv:         {Make: []string{"Readv"}, Res: bytesMoved, Errors: "EINVAL: more than 1024 buffers, or an Off below CurrentPosition.", How: Tried, Note: "A regular file that is not in memory goes to a worker.", Rules: []string{"VEC", "FIL", "STR"}},
+	api.OpWritev:        {Make: []string{"Writev"}, Res: bytesGone, Errors: "EINVAL: more than 1024 buffers, or an Off below CurrentPosition.", How: Tried, Note: "A regular file that cannot be written at once goes to a worker.", Rules: []string{"VEC", "FIL", "STR"}},
+	api.OpFsync:         {Make: []string{"Fsync"}, Res: zero, Errors: "EINVAL: a socket or pipe.", How: Worker, Rules: []string{"FIL", "WRK"}},
+	api.OpPoll:          {Make: []string{"Poll", "PollMultishot"}, Res: "the conditions that hold", Errors: "EINVAL: a condition beyond 16 bits.", How: Tried, Rules: []string{"POL"}},
+	api.OpPollRemove:    {Make: []string{"PollRemove", "PollUpdate", "PollRetag"}, Res: zero, Errors: "ENOENT: there is no such poll any more.", How: Engine, Rules: []string{"POL", "CAN"}},
+	api.OpSyncFileRange: {Make: []string{"SyncFileRange"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
+	api.OpSendMsg:       {Make: []string{"SendMsg"}, Res: bytesGone, Errors: "EMSGSIZE: more than 1024 buffers.", How: Tried, Rules: []string{"VEC", "DGM", "STR"}},
+	api.OpRecvMsg:       {Make: []string{"RecvMsg"}, Res: "the number of bytes, 0 at the end of the stream", Errors: "EMSGSIZE: more than 1024 buffers. EINVAL: WaitAll with MSG_PEEK.", How: Tried, Rules: []string{"VEC", "DGM", "STR"}},
+	api.OpTimeout:       {Make: []string{"Timeout", "TimeoutAt", "TimeoutWall", "TimeoutCount", "Tick"}, Res: "never positive: it ends with ETIME (os.ErrDeadlineExceeded), and with 0 when its count was reached first", Errors: "EINVAL: a negative time.", How: Engine, Rules: []string{"TMO"}},
+	api.OpTimeoutRemove: {Make: []string{"TimeoutRemove", "TimeoutUpdate", "TimeoutUpdateAt"}, Res: zero, Errors: "ENOENT: there is no such timeout any more.", How: Engine, Rules: []string{"TMO", "CAN"}},
+	api.OpAccept:        {Make: []string{"Accept", "AcceptMultishot"}, Res: newFD, Errors: "EMFILE: the connection stays in the backlog.", How: Tried, Rules: []string{"ACC"}},
+	api.OpCancel:        {Make: []string{"Cancel", "CancelFD", "CancelOp", "CancelAny"}, Res: "0, or how many were ended by fd, code, or of any kind", Errors: "ENOENT: there is no such operation any more. EALREADY: it will complete by itself.", How: Quick, Note: "The engine finds the operations, whatever performs them.", Rules: []string{"CAN"}},
+	api.OpLinkTimeout:   {Make: []string{"LinkTimeout"}, Res: "never positive: ETIME when it has cancelled its operation, ECANCELED when that ended before", Errors: "EINVAL: it stands behind no operation with Link or HardLink. ENOENT, EALREADY: it came too late.", How: Engine, Rules: []string{"LTO", "LNK"}},
+	api.OpConnect:       {Make: []string{"Connect"}, Res: zero, Errors: "never EINPROGRESS or EAGAIN.", How: Tried, Rules: []string{"CON"}},
+	api.OpFallocate:     {Make: []string{"Fallocate"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
+	api.OpOpenat:        {Make: []string{"Openat"}, Res: newFD, Errors: "ENXIO: a FIFO for writing that nobody reads.", How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpClose:         {Make: []string{"Close"}, Res: zero, How: Call, Rules: []string{"CLO"}},
+	api.OpStatx:         {Make: []string{"Statx"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpRead:          {Make: []string{"Read"}, Res: bytesMoved, Errors: "EINVAL: an Off below CurrentPosition.", How: Tried, Note: "A regular file that is not in memory goes to a worker.", Rules: []string{"FIL", "STR", "ORD"}},
+	api.OpWrite:         {Make: []string{"Write"}, Res: bytesGone, Errors: "EINVAL: an Off below CurrentPosition.", How: Tried, Note: "A regular file that cannot be written at once goes to a worker.", Rules: []string{"FIL", "STR", "ORD"}},
+	api.OpFadvise:       {Make: []string{"Fadvise"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
+	api.OpMadvise:       {Make: []string{"Madvise"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
+	api.OpSend:          {Make: []string{"Send"}, Res: bytesGone, Errors: "EPIPE, without a SIGPIPE.", How: Tried, Rules: []string{"STR", "DGM", "ORD"}},
+	api.OpRecv:          {Make: []string{"Recv", "RecvBuffer", "RecvMultishot"}, Res: "the number of bytes, 0 at the end of the stream", Errors: "ENOBUFS: no buffer is left in the group, or there is no such group. EINVAL: flags that contradict each other.", How: Tried, Rules: []string{"STR", "DGM", "BUF", "MSH", "ORD"}},
+	api.OpOpenat2:       {Make: []string{"Openat2"}, Res: newFD, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpSplice:        {Make: []string{"Splice"}, Res: bytesMoved, Errors: "EINVAL: neither of the two is a pipe.", How: Tried, Note: "A regular file goes to a worker.", Rules: []string{"SPL", "ORD"}},
+	api.OpTee:           {Make: []string{"Tee"}, Res: "the number of bytes, 0 at the end of the stream", Errors: "EINVAL: one of the two is no pipe.", How: Tried, Rules: []string{"SPL", "ORD"}},
+	api.OpShutdown:      {Make: []string{"Shutdown"}, Res: zero, How: Call, Rules: []string{"SHU"}},
+	api.OpRenameat:      {Make: []string{"Renameat"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpUnlinkat:      {Make: []string{"Unlinkat"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpMkdirat:       {Make: []string{"Mkdirat"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpSymlinkat:     {Make: []string{"Symlinkat"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpLinkat:        {Make: []string{"Linkat"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpMsgRing:       {Make: []string{"Message", "MessageFile"}, Res: "0; of MessageFile the slot in the other engine's table", Errors: "EBADF: there is no engine to send to, or it is closed. EOVERFLOW: too many completions wait there.", How: Engine, Rules: []string{"MSG", "REG"}},
+	api.OpFsetxattr:     {Make: []string{"Fsetxattr"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpSetxattr:      {Make: []string{"Setxattr"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpFgetxattr:     {Make: []string{"Fgetxattr"}, Res: "the length of the value", Errors: "ERANGE: the buffer is too short.", How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpGetxattr:      {Make: []string{"Getxattr"}, Res: "the length of the value", Errors: "ERANGE: the buffer is too short.", How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpSocket:        {Make: []string{"Socket"}, Res: newFD, How: Quick, Rules: []string{"SOC"}},
+	api.OpUringCmd:      {Make: []string{"Getsockopt", "Setsockopt", "SocketInQ", "SocketOutQ"}, Res: "the length of the option's value, 0 when it was set, or how many bytes wait", Errors: "EOPNOTSUPP: an unknown command.", How: Quick, Note: "The commands for sockets came with Linux 6.7.", Rules: []string{"SOC"}},
+	api.OpWaitid:        {Make: []string{"Waitid"}, Res: zero, Errors: "ECHILD: there is no such child.", How: Tried, Rules: []string{"CHD"}},
+	api.OpFutexWait:     {Make: []string{"FutexWait"}, Res: zero, Errors: "EAGAIN: the word does not hold the value to begin with.", How: Tried, Rules: []string{"FTX"}},
+	api.OpFutexWake:     {Make: []string{"FutexWake"}, Res: "how many were woken", How: Quick, Rules: []string{"FTX"}},
+	api.OpFutexWaitv:    {Make: []string{"FutexWaitv"}, Res: "the index of a word that was woken", Errors: "EAGAIN: one of the words does not hold its value to begin with.", How: Tried, Rules: []string{"FTX"}},
+	api.OpFtruncate:     {Make: []string{"Ftruncate"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
+	api.OpBind:          {Make: []string{"Bind"}, Res: zero, How: Quick, Rules: []string{"SOC"}},
+	api.OpListen:        {Make: []string{"Listen"}, Res: zero, How: Quick, Rules: []string{"SOC"}},
+	api.OpPipe:          {Make: []string{"Pipe"}, Res: zero, How: Quick, Rules: []string{"SPL"}},
+
+	api.OpReadFixed:      {Not: registered + "a read into a registered buffer."},
+	api.OpWriteFixed:     {Not: registered + "a write from a registered buffer."},
+	api.OpReadvFixed:     {Not: registered + "readv into a registered buffer."},
+	api.OpWritevFixed:    {Not: registered + "writev from a registered buffer."},
+	api.OpFilesUpdate:    {Not: registered + "it changes the table of registered files."},
+	api.OpFixedFDInstall: {Not: registered + "it makes an fd of a registered file."},
+	api.OpProvideBuffers: {Not: registered + "the older way to provide buffers. Engine.NewBufferGroup does it on every kernel."},
+	api.OpRemoveBuffers:  {Not: registered + "the older way to take provided buffers back. BufferGroup.Close does it on every kernel."},
+	api.OpSendZC:         {Not: registered + "a send that does not copy, which tells in a second completion when the memory is free again."},
+	api.OpSendMsgZC:      {Not: registered + "sendmsg that does not copy."},
+	api.OpReadMultishot:  {Not: registered + "a read into provided buffers, again and again."},
+	api.OpRecvZC:         {Not: registered + "a receive into memory that the network card has written to."},
+	api.OpEpollCtl:       {Not: "It changes the interest list of an epoll instance without a system call. What an epoll instance is there for, to tell when files are ready, Poll and PollMultishot do in any engine, with no instance at all, and no backend but one has such a thing."},
+	api.OpEpollWait:      {Not: "It waits for an epoll instance, for programs that move to io_uring step by step. An epoll fd of the program's can be waited for with Poll on every backend; the loop of this library is Complete."},
+}
+
+// DocOf is what is said of c, which must be Valid. The result is shared and not to be changed.
+func DocOf(c api.OpCode) *Doc { return &docs[c] }

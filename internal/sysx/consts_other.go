@@ -1,0 +1,21 @@
+//go:build !unix
+
+package sysx
+
+// Flags and limits that differ between systems. 0 is what a system lacks.
+const (
+	MsgDontWait    = 0
+	MsgWaitAll     = 0
+	MsgPeek        = 0
+	MsgTrunc       = 0
+	MsgCTrunc      = 0
+	MsgCmsgCloexec = 0
+	MsgNoSignal    = 0
+	SockNonblock   = 0
+	AcceptFlags    = 1<<32 - 1
+	RWFNoWait      = 0
+	PipeBuf        = 512
+	VectorsAtOnce  = false
+	PollRdHup      = 0
+	SelectMax      = 0
+)

@@ -1,0 +1,13 @@
+//go:build unix
+
+package fdselect
+
+import (
+	"testing"
+
+	"github.com/sluiceio/sluice/internal/readiness/pollertest"
+)
+
+func TestPoller(t *testing.T) { pollertest.Run(t, newPoller) }
+
+func BenchmarkPoller(b *testing.B) { pollertest.Bench(b, newPoller) }

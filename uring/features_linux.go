@@ -1,0 +1,133 @@
+package uring
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/iouring"
+	"github.com/sluiceio/sluice/internal/optab"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+// ours are the operations that are never given to the kernel. Timeouts, removals and messages are the engine's own, as on every backend (docs/DESIGN.md);
+// shutdown and close are plain system calls: see there.
+var ours = api.Ops(api.OpTimeout, api.OpTimeoutRemove, api.OpLinkTimeout, api.OpPollRemove, api.OpMsgRing, api.OpShutdown, api.OpClose)
+
+// partly are the operations that are given to the kernel in some cases only: see native.
+var partly = api.Ops(api.OpSplice, api.OpTee)
+
+// chooseOps asks the kernel which operations it has, and settles which of them are performed here in its stead.
+func (d *driver) chooseOps(disabled api.OpSet) error {
+	p, err := d.ring.Probe()
+	if err != nil {
+		return unavailable("asking for the operations", err)
+	}
+	var lacks api.OpSet
+	for c := range api.OpCode(api.OpCount) {
+		if !iouring.OpSupported(p, uint8(c)) { // the codes are the kernel's
+			lacks |= api.Ops(c)
+		}
+	}
+	if needed := lacks & api.UringNeeds; needed != 0 {
+		return &api.UnavailableError{Backend: name, Reason: "the kernel lacks the operations " + needed.String(),
+			Hint: "Linux 5.6 or later has them"}
+	}
+	d.emulated = (lacks | disabled) & optab.Done() &^ ours
+	return nil
+}
+
+// enterFeatures are the features of io_uring_enter(2).
+func (d *driver) enterFeatures() (k api.KernelFeature) {
+	if d.ring.Features()&iouring.IORING_FEAT_EXT_ARG != 0 {
+		k |= api.KernExtArg
+		if iouring.ProbeEnterFlags(iouring.IORING_ENTER_ABS_TIMER) == nil {
+			k |= api.KernAbsTimer
+		}
+	}
+	if d.ring.Features()&iouring.IORING_FEAT_NO_IOWAIT != 0 {
+		k |= api.KernNoIOWait
+	}
+	return k
+}
+
+// tryFlags finds out which flags of operations the kernel knows. No bit tells, so they are tried on a ring of their own
+// and a file that is no socket: a kernel that knows the flag says so, one that does not says EINVAL or EOPNOTSUPP. buf is on the heap.
+func tryFlags(buf *[8]byte) (k api.KernelFeature) {
+	fd, errno := sysx.Eventfd()
+	if errno != 0 {
+		return 0
+	}
+	defer sysx.Close(fd)
+	r, err := iouring.Setup(8, nil)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = r.Close() }() // nothing was at stake
+	q := r.NextSQE()
+	q.PrepAcceptMultishot(fd, 0)
+	q.UserData = uint64(api.KernMultishotAccept)
+	q = r.NextSQE()
+	q.PrepAccept(fd, nil, nil, 0)
+	q.Ioprio = iouring.IORING_ACCEPT_DONTWAIT
+	q.UserData = uint64(api.KernAcceptDontWait)
+	q = r.NextSQE()
+	q.PrepRecvMultishot(fd, 0, 0)
+	q.UserData = uint64(api.KernMultishotRecv)
+	q = r.NextSQE()
+	q.PrepPollAdd(fd, unix.POLLOUT)
+	q.Len = iouring.IORING_POLL_ADD_MULTI
+	q.UserData = uint64(api.KernMultishotPoll)
+	p, n := iouring.Bytes(buf[:])
+	q = r.NextSQE()
+	q.PrepWrite(fd, p, n, 0)
+	q.OpFlags = sysx.RWFNoSignal
+	q.UserData = uint64(api.KernNoSignal)
+	// Each enter stops behind an entry that is refused; all of them complete at once.
+	for range 5 {
+		if _, errno := r.Enter(r.Flush(), 0, iouring.IORING_ENTER_GETEVENTS); errno != 0 && errno != unix.EINTR {
+			return 0
+		}
+	}
+	head, tail := r.Peek()
+	for ; head != tail; head++ {
+		if c := r.CQEAt(head); c.Res == -int32(unix.ENOTSOCK) || c.Res == int32(len(buf)) || c.Flags&iouring.IORING_CQE_F_MORE != 0 {
+			k |= api.KernelFeature(c.UserData)
+		}
+	}
+	if b, err := iouring.NewBufRing(r, 1, 0, 0); err == nil {
+		k |= api.KernBufferRings
+		_ = b.Close() // the ring goes right after it
+	}
+	return k
+}
+
+// features tells what the kernel does, and what is done here or in the engine in its stead.
+func (d *driver) features() (f api.Features) {
+	moves := api.Ops(api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg)
+	files := api.Ops(api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev)
+	f.Native = api.FeatPark
+	f.Emulated = api.FeatOrdered | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines | api.FeatChains | api.FeatDrain |
+		api.FeatPost | api.FeatFixedFiles
+	for _, m := range [...]struct {
+		feat api.Feature
+		kern api.KernelFeature
+		ops  api.OpSet
+	}{
+		{api.FeatMultishotAccept, api.KernMultishotAccept, api.Ops(api.OpAccept)},
+		{api.FeatMultishotRecv, api.KernMultishotRecv | api.KernBufferRings, api.Ops(api.OpRecv)},
+		{api.FeatMultishotPoll, api.KernMultishotPoll, api.Ops(api.OpPoll)},
+		{api.FeatBufferGroups, api.KernBufferRings, api.Ops(api.OpRecv)},
+		{api.FeatWaitAll, 0, moves},
+		{api.FeatDontWait, 0, moves | files | api.Ops(api.OpAccept)},
+		{api.FeatAsyncFiles, 0, files},
+	} {
+		if d.kern.Has(m.kern) && d.emulated&m.ops == 0 {
+			f.Native |= m.feat
+		} else {
+			f.Emulated |= m.feat
+		}
+	}
+	f.OpsEmulated = optab.Done() & (ours | partly | d.emulated)
+	f.OpsNative = optab.Done() &^ f.OpsEmulated
+	return f
+}

@@ -1,0 +1,109 @@
+package uring
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/core"
+	"github.com/sluiceio/sluice/internal/iouring"
+)
+
+// group is a buffer group that the kernel hands out, from a ring.
+type group struct {
+	g     *core.Group // keeps the memory alive, which the ring does not
+	ring  *iouring.BufRing
+	dirty bool // it is in driver.dirty
+}
+
+// AddGroup implements core.Driver.
+func (d *driver) AddGroup(g *core.Group) (handsOut bool, err error) {
+	if d.soft {
+		return false, nil
+	}
+	ring, err := iouring.NewBufRing(d.ring, uint16(g.Count()), g.ID(), 0)
+	if errors.Is(err, unix.EEXIST) {
+		return false, api.ErrNotOwner // the core has seen that there is no such group
+	}
+	if err != nil {
+		return false, err
+	}
+	if n := int(g.ID()) + 1; n > len(d.groups) {
+		d.groups = append(d.groups, make([]*group, n-len(d.groups))...)
+	}
+	d.groups[g.ID()] = &group{g: g, ring: ring}
+	for bid := range g.Count() {
+		d.Recycle(g, uint16(bid))
+	}
+	d.publish()
+	return true, nil
+}
+
+// RemoveGroup implements core.Driver.
+func (d *driver) RemoveGroup(g *core.Group) {
+	if d.soft || int(g.ID()) >= len(d.groups) || d.groups[g.ID()] == nil {
+		return
+	}
+	d.publish()
+	err := d.groups[g.ID()].ring.Close()
+	d.groups[g.ID()] = nil
+	if err != nil {
+		d.note(os.NewSyscallError("io_uring_register", err))
+	}
+}
+
+// Recycle implements core.Driver.
+func (d *driver) Recycle(g *core.Group, bid uint16) {
+	r := d.groups[g.ID()]
+	p, n := iouring.Bytes(g.Bytes(bid))
+	r.ring.Add(p, n, bid)
+	if !d.deferred {
+		// The kernel receives at any time, not only while we are in it.
+		r.ring.Publish()
+		return
+	}
+	if !r.dirty {
+		r.dirty = true
+		d.dirty = append(d.dirty, r)
+	}
+}
+
+// publish tells the kernel of the buffers that have come back.
+func (d *driver) publish() {
+	if len(d.dirty) == 0 {
+		return
+	}
+	for _, r := range d.dirty {
+		r.ring.Publish()
+		r.dirty = false
+	}
+	clear(d.dirty)
+	d.dirty = d.dirty[:0]
+}
+
+// enterError is what an errno of io_uring_enter(2) means for the engine, nil for what is not an error.
+func (d *driver) enterError(errno unix.Errno) error {
+	switch errno {
+	case 0:
+	case unix.ETIME: // the wait is over
+	case unix.EINTR: // a signal; the engine works out how long is left
+	case unix.EAGAIN, unix.ENOMEM, unix.EBUSY:
+		// Short of memory, or completions are kept back for want of room: what was not taken is tried
+		// again by the next Turn, when they have been reaped.
+		d.stalled = true
+	default:
+		return d.fatal(errno)
+	}
+	return nil
+}
+
+func (d *driver) fatal(errno unix.Errno) error {
+	if errno == unix.EEXIST || d.block && unix.Gettid() != d.tid {
+		// The ring belongs to another thread. If it is registered there, this one finds
+		// nothing under its number.
+		return api.ErrNotOwner
+	}
+	return os.NewSyscallError("io_uring_enter", errno)
+}

@@ -1,0 +1,213 @@
+package uring
+
+import (
+	"errors"
+	"math"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/iouring"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+// optional are the features that are flags of io_uring_setup(2), the newest first: that is the order in which they are
+// dropped until the kernel takes what is left.
+var optional = [...]struct {
+	feature api.KernelFeature
+	flags   uint32
+}{
+	{api.KernNoSQArray, iouring.IORING_SETUP_NO_SQARRAY},
+	{api.KernDeferTaskrun, iouring.IORING_SETUP_DEFER_TASKRUN},
+	// Disabled until Bind: the thread that enables the ring is the one that it belongs to, and the
+	// one that opens it need not be that.
+	{api.KernSingleIssuer, iouring.IORING_SETUP_SINGLE_ISSUER | iouring.IORING_SETUP_R_DISABLED},
+	{api.KernCoopTaskrun, iouring.IORING_SETUP_COOP_TASKRUN},
+	{api.KernSubmitAll, iouring.IORING_SETUP_SUBMIT_ALL},
+}
+
+// newDriver opens a ring with all that the kernel and the options allow.
+func newDriver(o *api.Options) (*driver, error) {
+	d := &driver{block: o.Strategy.Mode == api.ModeBlock}
+	allowed := api.KernAll &^ o.Disable
+	if err := d.open(o, allowed); err != nil {
+		return nil, unavailable("io_uring_setup", err)
+	}
+	if err := d.chooseOps(o.DisableOps); err != nil {
+		_ = d.ring.Close() // the error before is the one to report
+		return nil, err
+	}
+	if err := d.tryEnter(); err != nil {
+		_ = d.ring.Close() // the error before is the one to report
+		return nil, err
+	}
+	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&d.wake) | d.enterFeatures())
+	d.soft = !d.kern.Has(api.KernBufferRings) || d.emulated.Has(api.OpRecv)
+	d.special = prepared | d.emulated
+	if d.soft {
+		d.special |= api.Ops(api.OpRecv)
+	}
+	if d.kern.Has(api.KernNoSignal) {
+		d.noSignal, d.tries.NoSignal = sysx.RWFNoSignal, sysx.RWFNoSignal
+	}
+	d.waitFlags = iouring.IORING_ENTER_GETEVENTS
+	if d.kern.Has(api.KernNoIOWait) {
+		// The CPU is idle while we wait, not waiting for a disk, and shall be counted so.
+		d.waitFlags |= iouring.IORING_ENTER_NO_IOWAIT
+	}
+	d.clockOff = clockOffset()
+	d.pauses = [...]iouring.Timespec{iouring.NsToTimespec(1e6), iouring.NsToTimespec(1e7)}
+	return d, nil
+}
+
+// tryEnter finds out whether a seccomp profile that lets io_uring_setup through stops io_uring_enter, which would be noticed
+// when it is too late to choose another backend. A ring that is disabled still answers EBADFD.
+func (d *driver) tryEnter() error {
+	switch _, errno := d.ring.EnterNoWait(0, 0); errno {
+	case unix.EPERM, unix.EACCES, unix.ENOSYS:
+		return unavailable("io_uring_enter", os.NewSyscallError("io_uring_enter", errno))
+	}
+	return nil
+}
+
+// clockOffset is CLOCK_MONOTONIC minus api.Now. If the thread is held up between the two it comes out too large by
+// that, and so is measured several times; never too small, which would end each wait early.
+func clockOffset() int64 {
+	best := int64(math.MaxInt64)
+	for range 5 {
+		ours := int64(api.Now())
+		best = min(best, sysx.MonotonicNow()-ours)
+	}
+	return best
+}
+
+// open sets the ring up.
+func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
+	if !d.block {
+		// The goroutine moves from thread to thread.
+		allowed &^= api.KernSingleIssuer
+	}
+	for drop := 0; ; drop++ {
+		if !allowed.Has(api.KernSingleIssuer) {
+			allowed &^= api.KernDeferTaskrun // the kernel has it only together
+		}
+		p := iouring.Params{Flags: setupFlags(o, allowed), CQEntries: uint32(o.CQEntries)}
+		ring, err := iouring.Setup(uint32(o.Entries), &p)
+		if err == nil {
+			d.ring = ring
+			d.kern = granted(ring.Flags())
+			d.deferred = d.kern.Has(api.KernDeferTaskrun)
+			// Without either of the two the kernel interrupts us to make completions.
+			d.flagged = ring.Flags()&iouring.IORING_SETUP_TASKRUN_FLAG != 0 ||
+				d.kern&(api.KernDeferTaskrun|api.KernCoopTaskrun) == 0
+			return nil
+		}
+		if drop == len(optional) || !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+		allowed &^= optional[drop].feature
+	}
+}
+
+func setupFlags(o *api.Options, allowed api.KernelFeature) uint32 {
+	flags := uint32(iouring.IORING_SETUP_CLAMP | iouring.IORING_SETUP_CQSIZE)
+	if allowed.Has(api.KernDeferTaskrun) {
+		allowed &^= api.KernCoopTaskrun
+	}
+	for _, f := range optional {
+		if allowed.Has(f.feature) {
+			flags |= f.flags
+		}
+	}
+	// The flag costs the kernel two atomic operations per batch. It saves those an enter per look who look without waiting.
+	looks := o.Strategy.Mode == api.ModePark || o.Strategy.Spin > 0
+	if looks && allowed&(api.KernDeferTaskrun|api.KernCoopTaskrun) != 0 {
+		flags |= iouring.IORING_SETUP_TASKRUN_FLAG
+	}
+	return flags
+}
+
+func granted(flags uint32) (k api.KernelFeature) {
+	for _, f := range optional {
+		if flags&f.flags == f.flags {
+			k |= f.feature
+		}
+	}
+	return k
+}
+
+// Bind implements core.Driver.
+func (d *driver) Bind() error {
+	if d.bound {
+		return nil
+	}
+	if d.block {
+		// Not only for a ring that belongs to a thread: the kernel cancels what a thread has
+		// submitted when that thread ends.
+		runtime.LockOSThread()
+		d.tid = unix.Gettid()
+	}
+	if d.ring.Flags()&iouring.IORING_SETUP_R_DISABLED != 0 {
+		if err := d.ring.EnableRings(); err != nil {
+			runtime.UnlockOSThread()
+			return err
+		}
+	}
+	if d.block && d.kern.Has(api.KernRegisteredRing) && d.ring.RegisterRingFD() != nil {
+		d.kern &^= api.KernRegisteredRing // an older kernel, or 16 rings of this thread: it works without
+	}
+	d.bound = true
+	d.armWake()
+	return nil
+}
+
+// Close implements core.Driver.
+func (d *driver) Close() error {
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	d.pool.Close()
+	d.futex.Close()
+	var err error
+	for _, g := range d.groups {
+		if g != nil {
+			err = errors.Join(err, g.ring.Close())
+		}
+	}
+	d.groups, d.dirty = nil, nil
+	err = errors.Join(err, d.ring.Close())
+	if d.bound && d.block && unix.Gettid() == d.tid {
+		runtime.UnlockOSThread()
+	}
+	return err
+}
+
+// unavailable tells why there can be no engine, and what would help.
+func unavailable(what string, err error) error {
+	u := &api.UnavailableError{Backend: name, Reason: err.Error(), Err: err}
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		u.Reason = what + ": " + u.Reason
+		return u
+	}
+	u.Err = errno
+	switch errno {
+	case unix.ENOSYS:
+		u.Hint = "the kernel is older than 5.1 or built without io_uring, or a seccomp profile hides it; another backend works here"
+	case unix.EPERM, unix.EACCES:
+		u.Hint = "allow it: `sysctl kernel.io_uring_disabled` must be 0 (1 allows the group in kernel.io_uring_group), and the seccomp profile of the container must permit io_uring_setup, io_uring_enter and io_uring_register"
+	case unix.ENOMEM:
+		u.Hint = "raise RLIMIT_MEMLOCK (`ulimit -l`), or make Options.Entries and CQEntries smaller"
+	case unix.EMFILE:
+		u.Hint = "raise RLIMIT_NOFILE (`ulimit -n`), or close files"
+	case unix.ENFILE:
+		u.Hint = "the whole system is out of files: raise `sysctl fs.file-max`"
+	case unix.EINVAL:
+		u.Hint = "the kernel is too old for it: Linux 5.6 is the least"
+	}
+	return u
+}

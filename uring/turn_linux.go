@@ -1,0 +1,235 @@
+package uring
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/iouring"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+// Entries are submitted without telling Go's scheduler, for it takes the processor away from a thread that is more than 20 µs
+// in the kernel, looks after such threads every 20 µs from then on, and both cost more than the calls themselves. What
+// it is told of are waits, and batches that copy much. A stop of the world waits for the end of a call, so that one
+// submits no more than rawBatch entries (some 2 µs each for a small send over the loopback), which move no more than rawBytes.
+const (
+	rawBatch = 128
+	rawBytes = 512 << 10
+)
+
+// maxSkips is how many Turns in a row may leave out the look into the kernel because there are completions enough.
+const maxSkips = 8
+
+// retryEvery bounds a wait while the kernel refuses submissions: nothing tells when it takes them again.
+const retryEvery = time.Millisecond
+
+const (
+	overflowed = iouring.IORING_SQ_CQ_OVERFLOW
+	taskWork   = iouring.IORING_SQ_TASKRUN
+)
+
+// Turn implements core.Driver. It waits for one completion however many are needed: the second operation in a FIFO starts, and
+// a cancelled or interrupted one goes on, only when the first has been reaped. Wake, too, is one completion.
+func (d *driver) Turn(need int, wait time.Duration) error {
+	d.publish()
+	if d.away() && d.fetch() {
+		wait = 0
+	}
+	if len(d.unsent) > 0 {
+		d.resend()
+	}
+	if !d.armed {
+		d.armWake()
+	}
+	if d.e.Room() == 0 {
+		wait = 0
+	}
+	ring := d.ring
+	n := ring.Unsubmitted()
+	flags := ring.SQFlags()
+	before := uint32(0)
+	if flags&overflowed != 0 {
+		before = ring.CQReady()
+	}
+	d.skipped++
+	if wait != 0 || n > 0 || (need >= 0 || d.skipped > maxSkips) && d.mustEnter(flags) {
+		d.skipped = 0
+		if err := d.enter(n, wait); err != nil {
+			return err
+		}
+	}
+	if flags&overflowed != 0 {
+		d.count.Overflows += uint64(ring.CQReady() - before)
+	}
+	d.reap()
+	if d.away() {
+		d.fetch() // what has woken us is taken away by now
+	}
+	if d.stalled && wait != 0 && d.failed == nil {
+		// The kernel has not waited, for it has not even submitted. Completions may come all the same.
+		d.count.Enters++
+		d.count.Waits++
+		d.pollRing[0] = sysx.PollFd{Fd: int32(d.ring.Fd()), Events: unix.POLLIN}
+		sysx.Poll(d.pollRing[:], retryEvery)
+	}
+	return d.failed
+}
+
+// mustEnter says whether a Turn that neither submits nor waits must enter the kernel to learn what is new.
+func (d *driver) mustEnter(flags uint32) bool {
+	if d.ring.CQReady() > 0 {
+		return false
+	}
+	return !d.flagged || flags&(overflowed|taskWork) != 0
+}
+
+// enter submits n entries and waits.
+func (d *driver) enter(n uint32, wait time.Duration) error {
+	if n > 0 {
+		n = d.ring.Flush()
+		if d.bytes <= rawBytes {
+			took, errno := d.submit(n)
+			// Most of what is submitted completes at once (a send into a socket with room, say), and there
+			// is nothing to wait for.
+			if wait == 0 || errno != 0 || took < n || d.ring.CQReady() > 0 {
+				return d.entered(n, took, errno)
+			}
+			n = 0
+		}
+		d.bytes = 0
+	}
+	d.count.Enters++
+	var took int
+	var errno unix.Errno
+	switch {
+	case wait < 0:
+		d.count.Waits++
+		took, errno = d.ring.Enter(n, 1, d.waitFlags)
+	case wait > 0:
+		d.count.Waits++
+		took, errno = d.enterTimed(n, wait)
+	case n == 0:
+		took, errno = d.ring.EnterNoWait(0, iouring.IORING_ENTER_GETEVENTS)
+	default:
+		took, errno = d.ring.Enter(n, 0, iouring.IORING_ENTER_GETEVENTS)
+	}
+	return d.entered(n, uint32(took), errno)
+}
+
+// submit submits n entries and takes in what they come to, without waiting.
+func (d *driver) submit(n uint32) (took uint32, errno unix.Errno) {
+	d.bytes = 0
+	for n-took > rawBatch {
+		d.count.Enters++
+		m, errno := d.ring.EnterNoWait(rawBatch, 0)
+		took += uint32(m)
+		if errno != 0 || m < rawBatch {
+			return took, errno
+		}
+	}
+	d.count.Enters++
+	m, errno := d.ring.EnterNoWait(n-took, iouring.IORING_ENTER_GETEVENTS)
+	return took + uint32(m), errno
+}
+
+// entered looks at what an enter for n entries has returned.
+func (d *driver) entered(n, took uint32, errno unix.Errno) error {
+	d.stalled = false
+	if errno != 0 {
+		return d.enterError(errno)
+	}
+	if took < n {
+		return d.enterRest()
+	}
+	return nil
+}
+
+// enterTimed is enter with a limit on the wait.
+func (d *driver) enterTimed(n uint32, wait time.Duration) (int, unix.Errno) {
+	switch {
+	case d.kern.Has(api.KernExtArg | api.KernAbsTimer):
+		// The time that the submission takes is part of the wait.
+		at := int64(api.Now().Add(wait))
+		return d.ring.EnterTimeout(n, 1, d.waitFlags, at+d.clockOff, true)
+	case d.kern.Has(api.KernExtArg):
+		return d.ring.EnterTimeout(n, 1, d.waitFlags, int64(wait), false)
+	case !d.armTimer(wait):
+		return d.ring.EnterNoWait(n, iouring.IORING_ENTER_GETEVENTS)
+	}
+	return d.ring.Enter(d.ring.Flush(), 1, d.waitFlags)
+}
+
+// armTimer sees to it that a timeout operation ends the wait, for kernels that have no other limit (before 5.11). One
+// that ends earlier will do: the engine then waits again. It returns false when there is no room for it.
+func (d *driver) armTimer(wait time.Duration) bool {
+	at := api.After(wait)
+	if d.timerAt != 0 && d.timerAt <= at {
+		return true
+	}
+	if d.timerAt != 0 {
+		q := d.sqe()
+		if q == nil {
+			return false
+		}
+		q.PrepTimeoutRemove(kindWait<<kindShift|uint64(d.timerSeq)<<indexBits, 0)
+		q.UserData = kindIgnore << kindShift
+		d.timerAt = 0
+	}
+	q := d.sqe()
+	if q == nil {
+		return false
+	}
+	d.timerSeq++
+	d.timerAt = at
+	// At an instant, not after a time: it may be submitted late, when the kernel is short of memory, and others rely on timerAt.
+	d.ts = iouring.NsToTimespec(int64(at) + d.clockOff)
+	q.PrepTimeout(&d.ts, 0, iouring.IORING_TIMEOUT_ABS)
+	q.UserData = kindWait<<kindShift | uint64(d.timerSeq)<<indexBits
+	return true
+}
+
+// enterRest submits what an enter has left over: without SUBMIT_ALL it stops behind each entry that is refused.
+func (d *driver) enterRest() error {
+	for {
+		n := d.ring.Unsubmitted()
+		if n == 0 {
+			return nil
+		}
+		d.count.Enters++
+		took, errno := d.ring.EnterNoWait(n, iouring.IORING_ENTER_GETEVENTS)
+		if errno != 0 || took == 0 {
+			return d.enterError(errno)
+		}
+	}
+}
+
+// reap reports what the kernel has completed. The queue's tail is read once and its head written once.
+func (d *driver) reap() {
+	head, tail := d.ring.Peek()
+	at := head
+	for at != tail && d.e.Room() > 0 {
+		c := d.ring.CQEAt(at)
+		at++
+		d.dispatch(c.UserData, c.Res, c.Flags)
+	}
+	if at != head {
+		d.ring.Advance(at - head)
+	}
+}
+
+// Limit implements core.Driver. Who parks must have submitted all there is: the next leg of an operation may have
+// been put into the queue by the Turn before.
+func (d *driver) Limit() time.Duration {
+	switch {
+	case d.ring.CQReady() > 0 || d.ring.SQFlags()&overflowed != 0 || !d.block && d.ring.Unsubmitted() > 0:
+		return 0
+	case len(d.unsent) > 0 || d.stalled:
+		return retryEvery
+	}
+	return -1
+}
+
+// BeforePark implements core.Driver.
+func (d *driver) BeforePark() bool { return false }
