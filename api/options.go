@@ -140,15 +140,23 @@ const (
 	KernBufferRings                               // IORING_REGISTER_PBUF_RING, 5.19
 	KernAcceptDontWait                            // IORING_ACCEPT_DONTWAIT, 6.10
 	KernNoSignal                                  // RWF_NOSIGNAL, 6.18
+	KernFixedBuffers                              // IORING_REGISTER_BUFFERS2, 5.13
+	KernCloneBuffers                              // IORING_REGISTER_CLONE_BUFFERS, 6.12
+	KernFixedFiles                                // IORING_REGISTER_FILES2, 5.13
+	KernIncremental                               // IOU_PBUF_RING_INC, 6.12
+	KernBundles                                   // IORING_RECVSEND_BUNDLE, 6.10
+	KernMultishotRead                             // IORING_OP_READ_MULTISHOT, 6.7
+	KernZeroCopy                                  // IORING_OP_SEND_ZC, 6.0
 
 	// KernAll is every feature that can be switched off.
-	KernAll = KernNoSignal<<1 - 1
+	KernAll = KernZeroCopy<<1 - 1
 )
 
 var kernelFeatureNames = []string{
 	"single-issuer", "defer-taskrun", "coop-taskrun", "submit-all", "no-sqarray", "registered-ring",
 	"ext-arg", "abs-timer", "no-iowait", "multishot-accept", "multishot-recv", "multishot-poll",
-	"buffer-rings", "accept-dontwait", "no-signal",
+	"buffer-rings", "accept-dontwait", "no-signal", "fixed-buffers", "clone-buffers", "fixed-files", "incremental",
+	"bundles", "multishot-read", "zero-copy",
 }
 
 // Has says whether all of the features in g are in f.

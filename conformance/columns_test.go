@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sluiceio/sluice/api"
@@ -22,7 +23,7 @@ var strategies = []column{
 	{"spin", api.Options{Strategy: api.Spin(50, api.Block())}},
 }
 
-// everyOp are all operations that an engine on io_uring can do without.
+// everyOp are all operations that an engine on io_uring can do lacking.
 const everyOp = (api.OpSet(1)<<api.OpCount - 1) &^ api.UringNeeds
 
 var socketOps = api.Ops(api.OpSend, api.OpRecv, api.OpSendMsg, api.OpRecvMsg, api.OpAccept, api.OpConnect, api.OpShutdown,
@@ -45,8 +46,9 @@ var masks = []column{
 	{"no-ops-park", api.Options{DisableOps: everyOp, Strategy: api.Park()}},
 	bare,
 	like("5.10", api.KernAll),
-	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll)),
-	like("6.1", api.KernNoSQArray|api.KernAbsTimer|api.KernNoIOWait|api.KernAcceptDontWait),
+	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll|api.KernFixedBuffers|api.KernFixedFiles)),
+	like("6.1", api.KernNoSQArray|api.KernAbsTimer|api.KernNoIOWait|api.KernAcceptDontWait|api.KernNoSignal|api.KernCloneBuffers|
+		api.KernIncremental|api.KernBundles|api.KernMultishotRead),
 }
 
 // like is what Linux of that version has. Its features are those of KernelFeature, its operations those of the table.
@@ -71,16 +73,26 @@ func newer(a, b string) bool {
 	return slices.Compare(n[0][:], n[1][:]) > 0
 }
 
-// singles switch off one feature each.
-func singles() (c []column) {
-	for f := api.KernelFeature(1); f < api.KernAll; f <<= 1 {
-		c = append(c, column{"no-" + f.String(), api.Options{Disable: f}})
-	}
-	return c
+// lacking switch off a few features each, which have nothing to do with each other, so that a failure names the one. Each
+// is in one of them, and TestColumns sees to that.
+var lacking = []column{
+	off(api.KernSingleIssuer | api.KernMultishotAccept | api.KernFixedBuffers),
+	off(api.KernDeferTaskrun | api.KernMultishotPoll | api.KernFixedFiles),
+	off(api.KernDeferTaskrun | api.KernCoopTaskrun | api.KernCloneBuffers),
+	off(api.KernSubmitAll | api.KernAcceptDontWait | api.KernIncremental),
+	off(api.KernNoSQArray | api.KernNoSignal | api.KernMultishotRead),
+	off(api.KernRegisteredRing | api.KernMultishotRecv),
+	off(api.KernExtArg | api.KernBundles),
+	off(api.KernAbsTimer | api.KernBufferRings),
+	off(api.KernNoIOWait | api.KernZeroCopy),
+}
+
+func off(f api.KernelFeature) column {
+	return column{"no-" + strings.ReplaceAll(f.String(), ",", "+"), api.Options{Disable: f}}
 }
 
 // columns are the ways in which the suite runs on a backend: all of them with SLUICE_MATRIX=full, which is how
-// `make conformance` runs it. Otherwise the suite runs once on each backend, and on uring without
+// `make conformance` runs it. Otherwise the suite runs once on each backend, and on uring lacking
 // anything that a kernel may lack.
 func columns(b backend) []column {
 	full := os.Getenv("SLUICE_MATRIX") == "full"
@@ -90,7 +102,7 @@ func columns(b backend) []column {
 	case b.name != "uring":
 		return strategies[:1]
 	case full:
-		return slices.Concat(strategies, masks, singles())
+		return slices.Concat(strategies, masks, lacking)
 	}
 	return []column{strategies[0], nothing, bare}
 }
@@ -110,8 +122,15 @@ func shard(t *testing.T) func() bool {
 	return func() bool { at++; return at%n == i }
 }
 
-// TestColumns: the operations of the columns are as they say.
+// TestColumns: the operations of the columns are as they say, and each feature is off in one.
 func TestColumns(t *testing.T) {
+	left := api.KernAll
+	for _, c := range lacking {
+		left &^= c.opt.Disable
+	}
+	if left != 0 {
+		t.Errorf("no column switches off %v: put it into one of those above", left)
+	}
 	for _, c := range []struct {
 		version string
 		has     api.OpSet
