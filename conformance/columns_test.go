@@ -23,7 +23,7 @@ var strategies = []column{
 	{"spin", api.Options{Strategy: api.Spin(50, api.Block())}},
 }
 
-// everyOp are all operations that an engine on io_uring can do lacking.
+// everyOp are all operations that an engine on io_uring can do without.
 const everyOp = (api.OpSet(1)<<api.OpCount - 1) &^ api.UringNeeds
 
 var socketOps = api.Ops(api.OpSend, api.OpRecv, api.OpSendMsg, api.OpRecvMsg, api.OpAccept, api.OpConnect, api.OpShutdown,
@@ -92,7 +92,7 @@ func off(f api.KernelFeature) column {
 }
 
 // columns are the ways in which the suite runs on a backend: all of them with SLUICE_MATRIX=full, which is how
-// `make conformance` runs it. Otherwise the suite runs once on each backend, and on uring lacking
+// `make conformance` runs it. Otherwise the suite runs once on each backend, and on uring without
 // anything that a kernel may lack.
 func columns(b backend) []column {
 	full := os.Getenv("SLUICE_MATRIX") == "full"
