@@ -30,6 +30,8 @@ type Options struct {
 	// for tests, and to step around a bug. Those that the engine cannot do without (UringNeeds) are an OptionError.
 	// Default: none. Backends: uring.
 	DisableOps OpSet
+	// Ring are the modes that only io_uring has. Default: see RingOptions. Backends: uring.
+	Ring RingOptions
 }
 
 // UringNeeds are the operations of io_uring without which there is no engine on it. All are there from Linux 5.6 on.
@@ -93,7 +95,7 @@ func (o *Options) WithDefaults() (Options, error) {
 	if unknown := d.Disable &^ KernAll; unknown != 0 {
 		return d, &OptionError{Option: "Disable", Reason: fmt.Sprintf("has the unknown bits %#x", uint32(unknown))}
 	}
-	return d, nil
+	return d, d.Ring.check(&d)
 }
 
 func (s Strategy) check(name string) error {

@@ -119,6 +119,8 @@ type Status struct {
 	Err error
 	// Features are what such an engine does.
 	Features api.Features
+	// Modes are the modes of its ring, each tried; none of a backend that has no ring.
+	Modes []api.RingMode
 }
 
 // Probe tries every backend: those that are registered, and those of this module that are
@@ -130,6 +132,9 @@ func (r *Registry) Probe() []Status {
 		d, err := r.Driver(name)
 		if err == nil {
 			s.Features, err = d.Probe()
+		}
+		if m, ok := d.(interface{ Modes() []api.RingMode }); ok && err == nil {
+			s.Modes = m.Modes()
 		}
 		s.Available, s.Err = err == nil, err
 		all = append(all, s)

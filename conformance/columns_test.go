@@ -87,6 +87,11 @@ var lacking = []column{
 	off(api.KernNoIOWait | api.KernZeroCopy),
 }
 
+// ringed are the modes of the ring, several in a column where they have nothing to do with each other.
+var ringed = []column{
+	{"ring-coop+workers", api.Options{Ring: api.RingOptions{Taskrun: api.TaskrunCoop, BoundedWorkers: 1, UnboundedWorkers: 32, WorkerCPUs: api.CPUs(0)}}},
+}
+
 func off(f api.KernelFeature) column {
 	return column{"no-" + strings.ReplaceAll(f.String(), ",", "+"), api.Options{Disable: f}}
 }
@@ -102,7 +107,7 @@ func columns(b backend) []column {
 	case b.name != "uring":
 		return strategies[:1]
 	case full:
-		return slices.Concat(strategies, masks, lacking)
+		return slices.Concat(strategies, masks, lacking, ringed)
 	}
 	return []column{strategies[0], nothing, bare}
 }

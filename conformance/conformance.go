@@ -75,6 +75,8 @@ type Case struct {
 	Ops api.OpSet
 	// Tune changes the options that the engine is opened with. It may be nil.
 	Tune func(*api.Options)
+	// Refusable says that Tune asks for what a kernel may refuse: the case is skipped where no engine can be opened so.
+	Refusable bool
 	// Fn is the case.
 	Fn func(*T)
 }

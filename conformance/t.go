@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -63,8 +64,16 @@ func newT(tb TB, c *Case, f Factory, cfg *Config) *T {
 		start: api.Now(), ops: map[api.OpID]*tracked{}, fds: map[int]bool{}, peers: map[int]int{}}
 	if c.Tune != nil {
 		c.Tune(&t.opt)
+		if t.opt.Strategy.Mode == api.ModePark {
+			unbindRing(&t.opt.Ring)
+		}
 	}
 	return t
+}
+
+// unbindRing takes away those options of the ring that contradict Park, for a case that is about Park.
+func unbindRing(r *api.RingOptions) {
+	r.BoundedWorkers, r.UnboundedWorkers, r.WorkerCPUs = 0, 0, api.CPUSet{}
 }
 
 // run is the goroutine of the case.
@@ -79,6 +88,10 @@ func (t *T) run(done chan<- struct{}) {
 	o := t.opt
 	e, err := t.f(&o)
 	if err != nil {
+		if t.c.Refusable && errors.Is(err, api.ErrUnavailable) {
+			t.skipped = err.Error()
+			return
+		}
 		t.Fatalf("opening the engine: %v", err)
 	}
 	t.Engine = e

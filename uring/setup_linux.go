@@ -31,18 +31,22 @@ var optional = [...]struct {
 
 // newDriver opens a ring with all that the kernel and the options allow.
 func newDriver(o *api.Options) (*driver, error) {
-	d := &driver{block: o.Strategy.Mode == api.ModeBlock}
+	d := &driver{block: o.Strategy.Mode == api.ModeBlock, modes: o.Ring}
 	allowed := api.KernAll &^ o.Disable
+	runtime.LockOSThread() // some of what is tried is about the thread that has made the ring
+	defer runtime.UnlockOSThread()
 	if err := d.open(o, allowed); err != nil {
 		return nil, unavailable("io_uring_setup", err)
 	}
-	if err := d.chooseOps(o.DisableOps); err != nil {
-		_ = d.ring.Close() // the error before is the one to report
-		return nil, err
-	}
-	if err := d.tryEnter(); err != nil {
-		_ = d.ring.Close() // the error before is the one to report
-		return nil, err
+	for _, try := range [...]func() error{
+		func() error { return d.chooseOps(o.DisableOps) },
+		d.tryEnter,
+		func() error { return d.tryModes(&o.Ring) },
+	} {
+		if err := try(); err != nil {
+			_ = d.ring.Close() // the error before is the one to report
+			return nil, err
+		}
 	}
 	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&d.wake) | d.enterFeatures())
 	d.soft = !d.kern.Has(api.KernBufferRings) || d.emulated.Has(api.OpRecv)
@@ -89,6 +93,12 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 	if !d.block {
 		// The goroutine moves from thread to thread.
 		allowed &^= api.KernSingleIssuer
+	}
+	switch o.Ring.Taskrun {
+	case api.TaskrunCoop:
+		allowed &^= api.KernDeferTaskrun
+	case api.TaskrunInterrupt:
+		allowed &^= api.KernDeferTaskrun | api.KernCoopTaskrun
 	}
 	for drop := 0; ; drop++ {
 		if !allowed.Has(api.KernSingleIssuer) {
@@ -161,7 +171,7 @@ func (d *driver) Bind() error {
 	}
 	d.bound = true
 	d.armWake()
-	return nil
+	return d.bindWorkers()
 }
 
 // Close implements core.Driver.
@@ -179,8 +189,12 @@ func (d *driver) Close() error {
 		}
 	}
 	d.groups, d.dirty = nil, nil
+	mine := d.bound && d.block && unix.Gettid() == d.tid
+	if mine {
+		d.unbindWorkers()
+	}
 	err = errors.Join(err, d.ring.Close())
-	if d.bound && d.block && unix.Gettid() == d.tid {
+	if mine {
 		runtime.UnlockOSThread()
 	}
 	return err

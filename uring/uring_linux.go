@@ -48,6 +48,7 @@ type driver struct {
 	clockOff  int64     // CLOCK_MONOTONIC minus api.Now
 	emulated  api.OpSet // are performed here: see start
 	special   api.OpSet // need prepare before they can be encoded, if they are at all
+	modes     api.RingOptions
 
 	tries attempt.Tries
 	pool  workers.Pool
@@ -78,8 +79,10 @@ type driver struct {
 	count  core.Counters
 	failed error // found where no error can be returned; Turn returns it
 	tid    int   // of the owner, with Block
-	bound  bool
-	closed bool
+
+	oldWorkers [2]uint32 // the limits that the owner's thread had
+	bound      bool
+	closed     bool
 }
 
 var _ core.Driver = (*driver)(nil)

@@ -228,7 +228,7 @@ func TestProbe(t *testing.T) {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	for _, want := range []string{"(?m)^epoll +(un)?available", "(?m)^multishot-recv .*(native|emulated)", "(?m)^recv ",
-		`\n\n\d+ more operations are for later versions; --all lists them.\n$`} {
+		`\n\n\d+ more operations are for later versions; --all lists them.\n`} {
 		if !regexp.MustCompile(want).MatchString(stdout) {
 			t.Errorf("no %s in\n%s", want, stdout)
 		}
@@ -258,6 +258,28 @@ func TestProbe(t *testing.T) {
 	for _, p := range all {
 		if p.Available && (len(p.Ops) != api.OpCount || p.Features["ordered"] == "") || !p.Available && p.Reason == "" {
 			t.Errorf("%s: %+v", p.Name, p)
+		}
+		if ring := p.Available && p.Name == "uring"; ring == (len(p.Modes) == 0) {
+			t.Errorf("%s: the modes are %+v", p.Name, p.Modes)
+		}
+		for _, m := range p.Modes {
+			if m.Linux == "" || (m.Status == "native") != (m.Reason == "") {
+				t.Errorf("%s: %+v", p.Name, m)
+			}
+		}
+	}
+}
+
+func TestProbeModes(t *testing.T) {
+	var out bytes.Buffer
+	all := probed([]backend.Status{{Name: "uring", Available: true, Modes: []api.RingMode{{Name: "A", MinKernel: "5.6"},
+		{Name: "B", MinKernel: "9.9", Err: &api.UnavailableError{Backend: "uring", Reason: "too old", Hint: "wait"}}}}})
+	if err := printProbe(&out, all, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`(?m)^MODE +LINUX +URING$`, `(?m)^A +5\.6 +native$`, `(?m)^B +9\.9 +absent: too old \(wait\)$`} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
+			t.Errorf("no %s in\n%s", want, out.String())
 		}
 	}
 }

@@ -21,7 +21,8 @@ func newProbe() *cobra.Command {
 		Use:   "probe",
 		Short: "Show which backends there are, and what each does natively",
 		Long: `Show which backends can be opened here, or why not and what would help; and for each feature and
-operation whether the backend does it natively, by emulation with the same results, or not at all.
+operation whether the backend does it natively, by emulation with the same results, or not at all. Then the modes of
+io_uring's ring that an engine can be opened with (docs/RINGS.md), each tried: native, or absent and why.
 
 Operations that are for later versions, and that no backend of this one performs, are only counted; --all and --json
 list them too.`,
@@ -49,8 +50,18 @@ type probedBackend struct {
 	Remedy    string            `json:"remedy,omitempty"`
 	Features  map[string]string `json:"features,omitempty"`
 	Ops       map[string]string `json:"ops,omitempty"`
+	Modes     []probedMode      `json:"modes,omitempty"`
 
 	feats api.Features
+}
+
+// probedMode is an api.RingMode in words.
+type probedMode struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+	Linux  string `json:"linux"`
+	Reason string `json:"reason,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
 }
 
 func probed(all []backend.Status) []probedBackend {
@@ -68,6 +79,14 @@ func probed(all []backend.Status) []probedBackend {
 		}
 		for c := range api.OpCode(api.OpCount) {
 			p.Ops[c.String()] = s.Features.Op(c).String()
+		}
+		for _, m := range s.Modes {
+			pm := probedMode{Name: m.Name, Status: api.Native.String(), Linux: m.MinKernel}
+			if m.Err != nil {
+				pm.Status = api.Absent.String()
+				pm.Reason, pm.Remedy = whyNot(m.Err)
+			}
+			p.Modes = append(p.Modes, pm)
 		}
 		out = append(out, p)
 	}
@@ -139,6 +158,22 @@ func printProbe(w io.Writer, all []probedBackend, full bool) error {
 		}
 		if later > 0 {
 			fmt.Fprintf(t, "\n%d more operations are for later versions; --all lists them.\n", later)
+		}
+	}
+	for _, p := range some {
+		if len(p.Modes) == 0 {
+			continue
+		}
+		fmt.Fprintf(t, "\nMODE\tLINUX\t%s\n", strings.ToUpper(p.Name))
+		for _, m := range p.Modes {
+			status := m.Status
+			if m.Reason != "" {
+				status += ": " + m.Reason
+			}
+			if m.Remedy != "" {
+				status += " (" + m.Remedy + ")"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\n", m.Name, m.Linux, status)
 		}
 	}
 	return t.Flush()

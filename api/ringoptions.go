@@ -1,0 +1,138 @@
+package api
+
+import (
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+)
+
+// RingOptions are the modes that only io_uring has. None of them changes a result: they change what it costs. The zero RingOptions
+// are the defaults, which are right for most programs; docs/RINGS.md says of each what it is for. All backends refuse a value that is out of range
+// or contradicts another with an OptionError; those that have no ring ignore the rest. Where this kernel refuses a mode that was asked for, New returns an
+// *UnavailableError that names the option: nothing is left out silently, and backend.Auto goes on to the next backend.
+type RingOptions struct {
+	// Taskrun is when the kernel does its part of completing operations. Default: in the engine's own system calls
+	// only (DEFER_TASKRUN) with the strategy Block, as TaskrunCoop with Park; in both cases where the kernel can. Backends: uring.
+	Taskrun Taskrun
+	// BoundedWorkers limits the kernel's worker threads for work that takes a bounded time: regular files and block devices.
+	// 1 to 32768, and not more than RLIMIT_NPROC. They belong to the thread that owns the engine, on each NUMA node, and all rings
+	// of that thread share them, and the limit; Close puts back what it was. What finds no worker waits. Costs nothing. Pays where a burst of file operations
+	// must not take all processors, or a slow disk not thousands of threads. Not with Park, which has no thread of its own. Linux 5.15.
+	// Default: the kernel's, which is the smaller of Entries and 4 for each processor. Backends: uring.
+	BoundedWorkers int
+	// UnboundedWorkers limits those for work that may take for ever, such as a connect to a Unix socket with a full backlog. Otherwise as
+	// BoundedWorkers; too low a limit lets one such operation hold up another. Default: the kernel's, which is RLIMIT_NPROC. Backends: uring.
+	UnboundedWorkers int
+	// WorkerCPUs are the processors that these workers run on. Costs nothing; pays where others are to be kept free for the loop. Not with
+	// Park. Linux 5.14. Default: those that the program may use. Backends: uring.
+	WorkerCPUs CPUSet
+}
+
+// Taskrun says when the kernel does the part of completing an operation that needs the thread which has submitted it.
+type Taskrun uint8
+
+const (
+	// TaskrunDefault is the best that the kernel and the strategy of the engine allow.
+	TaskrunDefault Taskrun = iota
+	// TaskrunCoop does it whenever the thread enters the kernel for whatever reason (COOP_TASKRUN, Linux 5.19). Completions are there
+	// earlier, when the thread makes many other system calls; and each of those calls may take longer.
+	TaskrunCoop
+	// TaskrunInterrupt interrupts the thread for it, as kernels before 5.19 do. Completions are there without any system call, which pays
+	// for one who looks for them very often (Spin) and does much else; each costs an interrupt of the processor.
+	TaskrunInterrupt
+)
+
+// MaxRingWorkers bounds BoundedWorkers and UnboundedWorkers: the kernel's own bound on threads is 32768 by default (pid_max).
+const MaxRingWorkers = 1 << 15
+
+// maxCPUs is how many processors a CPUSet knows: as many as cpu_set_t of sched_setaffinity(2).
+const maxCPUs = 1024
+
+// CPUSet is a set of processors, a plain value that can be compared. The zero CPUSet is empty.
+type CPUSet struct {
+	bits [maxCPUs / 64]uint64
+	bad  bool
+}
+
+// CPUs is the set of the processors with these numbers, 0 to 1023. A set made with another number is refused by every option
+// that takes one.
+func CPUs(numbers ...int) (s CPUSet) {
+	for _, n := range numbers {
+		if n < 0 || n >= maxCPUs {
+			s.bad = true
+			continue
+		}
+		s.bits[n/64] |= 1 << (n % 64)
+	}
+	return s
+}
+
+// Has says whether processor n is in the set.
+func (s *CPUSet) Has(n int) bool { return n >= 0 && n < maxCPUs && s.bits[n/64]>>(n%64)&1 != 0 }
+
+// Len is how many processors are in the set.
+func (s *CPUSet) Len() (n int) {
+	for _, b := range s.bits {
+		n += bits.OnesCount64(b)
+	}
+	return n
+}
+
+// String lists the numbers, separated by commas.
+func (s CPUSet) String() string {
+	var b strings.Builder
+	for n := range maxCPUs {
+		if s.Has(n) {
+			if b.Len() > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(strconv.Itoa(n))
+		}
+	}
+	return b.String()
+}
+
+// RingMode is what trying one of the modes of RingOptions on this kernel has shown.
+type RingMode struct {
+	// Name is the mode's, as docs/RINGS.md lists it.
+	Name string
+	// MinKernel is the Linux version that brought it.
+	MinKernel string
+	// Err says why the kernel refuses it, nil when it does not.
+	Err error
+}
+
+// check finds what is out of range, or contradicts another option.
+func (r *RingOptions) check(o *Options) error {
+	wrong := func(field, format string, args ...any) error {
+		return &OptionError{Option: "Ring." + field, Reason: fmt.Sprintf(format, args...)}
+	}
+	if r.Taskrun > TaskrunInterrupt {
+		return wrong("Taskrun", "is %d, must be one of the constants", r.Taskrun)
+	}
+	for _, f := range [...]struct {
+		name string
+		n    int
+	}{{"BoundedWorkers", r.BoundedWorkers}, {"UnboundedWorkers", r.UnboundedWorkers}} {
+		if f.n < 0 || f.n > MaxRingWorkers {
+			return wrong(f.name, "is %d, must be from 0 to %d", f.n, MaxRingWorkers)
+		}
+	}
+	if r.WorkerCPUs.bad {
+		return wrong("WorkerCPUs", "has a number that is not from 0 to %d", maxCPUs-1)
+	}
+	if o.Strategy.Mode != ModePark {
+		return nil
+	}
+	const why = "the kernel's workers belong to a thread, and an engine with the strategy Park has none of its own; use Block"
+	switch {
+	case r.BoundedWorkers != 0:
+		return wrong("BoundedWorkers", why)
+	case r.UnboundedWorkers != 0:
+		return wrong("UnboundedWorkers", why)
+	case r.WorkerCPUs != CPUSet{}:
+		return wrong("WorkerCPUs", why)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package uring
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// modes are the modes of the ring, one row each, as docs/RINGS.md lists them.
+var modes = [...]struct {
+	name, minKernel string
+	opt             func(*api.Options)
+}{
+	{"Taskrun: TaskrunCoop", "5.19", func(o *api.Options) { o.Ring.Taskrun = api.TaskrunCoop }},
+	{"Taskrun: TaskrunInterrupt", "5.6", func(o *api.Options) { o.Ring.Taskrun = api.TaskrunInterrupt }},
+	{"BoundedWorkers", "5.15", func(o *api.Options) { o.Ring.BoundedWorkers = 4 }},
+	{"UnboundedWorkers", "5.15", func(o *api.Options) { o.Ring.UnboundedWorkers = 4 }},
+	{"WorkerCPUs", "5.14", func(o *api.Options) { o.Ring.WorkerCPUs = usableCPU() }},
+}
+
+// Modes tries each of the modes of api.RingOptions on this kernel, by opening an engine with it and closing it again. Any goroutine may call it.
+func (Driver) Modes() []api.RingMode {
+	var all []api.RingMode
+	for _, m := range modes {
+		o := api.Options{Entries: 8, CQEntries: 16}
+		m.opt(&o)
+		e, err := New(&o)
+		if err == nil {
+			err = e.Close()
+		}
+		all = append(all, api.RingMode{Name: m.name, MinKernel: m.minKernel, Err: err})
+	}
+	return all
+}
+
+// tryModes finds out whether the kernel takes the modes that were asked for, as far as the ring does not show it.
+func (d *driver) tryModes(o *api.RingOptions) error {
+	if o.Taskrun == api.TaskrunCoop && !d.kern.Has(api.KernCoopTaskrun) {
+		return refused("Taskrun", "5.19", unix.EINVAL)
+	}
+	return d.tryWorkers(o)
+}
+
+// usableCPU is a processor that this thread may use.
+func usableCPU() api.CPUSet {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) == nil {
+		for n := range cpusMax {
+			if set.IsSet(n) {
+				return api.CPUs(n)
+			}
+		}
+	}
+	return api.CPUs(0)
+}

@@ -1,0 +1,214 @@
+//go:build linux
+
+package uring
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/core"
+)
+
+// inThread runs f in a thread of its own, which nobody else uses before or after.
+func inThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		f()
+	}()
+	<-done
+}
+
+func driverOf(e api.Engine) *driver { return e.(*core.Engine).Driver().(*driver) }
+
+// TestModes: each mode can be opened here, or says why not.
+func TestModes(t *testing.T) {
+	all := Driver{}.Modes()
+	if len(all) != len(modes) {
+		t.Fatalf("%d modes, want %d", len(all), len(modes))
+	}
+	for _, m := range all {
+		if m.Err != nil && !errors.Is(m.Err, api.ErrUnavailable) && !errors.Is(m.Err, api.ErrInvalidOption) {
+			t.Errorf("%s: %v", m.Name, m.Err)
+		}
+		t.Logf("%-30s %-5s %v", m.Name, m.MinKernel, m.Err)
+	}
+}
+
+func TestTaskrun(t *testing.T) {
+	for _, c := range []struct {
+		mode api.Taskrun
+		has  api.KernelFeature
+	}{
+		{api.TaskrunDefault, api.KernDeferTaskrun},
+		{api.TaskrunCoop, api.KernCoopTaskrun},
+		{api.TaskrunInterrupt, 0},
+	} {
+		e := open(t, &api.Options{Ring: api.RingOptions{Taskrun: c.mode}})
+		if got := driverOf(e).kern & (api.KernDeferTaskrun | api.KernCoopTaskrun); got != c.has {
+			t.Errorf("%d: the ring has %v, want %v", c.mode, got, c.has)
+		}
+		submit(t, e, api.Nop(1))
+		want(t, wait(t, e, 1)[0], 1, 0)
+	}
+	_, err := New(&api.Options{Disable: api.KernCoopTaskrun, Ring: api.RingOptions{Taskrun: api.TaskrunCoop}})
+	if !errors.Is(err, api.ErrUnavailable) || !strings.Contains(err.Error(), "Ring.Taskrun") {
+		t.Errorf("TaskrunCoop without the kernel feature: %v", err)
+	}
+}
+
+// limits are those of the calling thread's workers, as a ring on it sees them.
+func limits(t *testing.T, d *driver) [2]uint32 {
+	l, err := d.ring.RegisterIOWQMaxWorkers(0, 0)
+	if err != nil {
+		t.Error(err)
+	}
+	return l
+}
+
+// TestWorkerLimits: the limits are those of the owner's thread while the engine is open, and the old ones afterwards.
+func TestWorkerLimits(t *testing.T) {
+	open(t, nil) // skips where there is no io_uring
+	e, err := New(&api.Options{Ring: api.RingOptions{BoundedWorkers: 3, UnboundedWorkers: 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inThread(func() { // not the one that has opened it
+		other, err := New(nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		submit(t, other, api.Nop(1))
+		want(t, wait(t, other, 1)[0], 1, 0)
+		before := limits(t, driverOf(other))
+		submit(t, e, api.Nop(1))
+		want(t, wait(t, e, 1)[0], 1, 0)
+		if got := limits(t, driverOf(e)); got != [2]uint32{3, 5} {
+			t.Errorf("the limits are %v, want 3 and 5", got)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := limits(t, driverOf(other)); got != before || before == [2]uint32{3, 5} {
+			t.Errorf("the limits were %v before and are %v after", before, got)
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// kernelWorkers are the kernel's worker threads of the calling thread, with the processors that each may use.
+func kernelWorkers(t *testing.T) (cpus []string) {
+	name := fmt.Sprintf("iou-wrk-%d", unix.Gettid())
+	tasks, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range tasks {
+		b, err := os.ReadFile(p)
+		if err != nil || !strings.HasPrefix(string(b), "Name:\t"+name+"\n") {
+			continue // it may have ended meanwhile
+		}
+		_, list, _ := strings.Cut(string(b), "\nCpus_allowed_list:\t")
+		list, _, _ = strings.Cut(list, "\n")
+		cpus = append(cpus, list)
+	}
+	return cpus
+}
+
+// fullBacklog is a Unix socket that accepts no more, to which each connect holds a worker of the kernel's.
+func fullBacklog(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "s")
+	l := unixSocket(t, 0)
+	if err := errors.Join(unix.Bind(l, &unix.SockaddrUnix{Name: path}), unix.Listen(l, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for unix.Connect(unixSocket(t, unix.SOCK_NONBLOCK), &unix.SockaddrUnix{Name: path}) == nil {
+	}
+	return path
+}
+
+func unixSocket(t *testing.T, flags int) int {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fd
+}
+
+// TestWorkersInUse: operations that hold a worker each have no more of them than the limit, and on no other processors.
+func TestWorkersInUse(t *testing.T) {
+	open(t, nil)
+	cpu := usableCPU()
+	const n = 4
+	for _, c := range []struct {
+		name  string
+		ring  api.RingOptions
+		count int
+	}{
+		{"no limit", api.RingOptions{}, n},
+		{"limit", api.RingOptions{UnboundedWorkers: 2, WorkerCPUs: cpu}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := fullBacklog(t)
+			inThread(func() {
+				e, err := New(&api.Options{Ring: c.ring})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var ops []api.Op
+				for i := range n {
+					ops = append(ops, api.Connect(unixSocket(t, 0), &api.Msg{Addr: api.Addr{Path: path}}, uint64(i)))
+				}
+				submit(t, e, ops...)
+				var got []string
+				most := 0
+				for end := time.Now().Add(10 * time.Second); most < c.count && time.Now().Before(end); {
+					complete(t, e, time.Millisecond)
+					got = kernelWorkers(t)
+					most = max(most, len(got))
+				}
+				for range 20 { // time enough for one that is too many
+					complete(t, e, time.Millisecond)
+					most = max(most, len(kernelWorkers(t)))
+				}
+				if most != c.count {
+					t.Errorf("%d workers, want %d", most, c.count)
+				}
+				for _, cpus := range got {
+					if c.ring.WorkerCPUs == cpu && cpus != cpu.String() {
+						t.Errorf("a worker may run on %s, want %v", cpus, cpu)
+					}
+				}
+				if err := e.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// complete lets the engine work for d, in which nothing may complete.
+func complete(t *testing.T, e api.Engine, d time.Duration) {
+	t.Helper()
+	var dst [1]api.Completion
+	if n, err := e.Complete(dst[:], api.Wait{Min: 1, Deadline: api.After(d)}); n != 0 || err != nil {
+		t.Fatalf("Complete: %d %+v, %v", n, dst, err)
+	}
+}
