@@ -1,7 +1,7 @@
 package api
 
 // ReadFixed is Read into buf, which must lie within the registered buffer with that index (Engine.RegisterBuffers). Without
-// a table, with an index that is empty or out of range, and for a buf that is not wholly inside, it is EFAULT. The buffer may be
+// a table, with an index that is empty or out of range, and for a buf that is not wholly inside (nil, too), it is EFAULT. The buffer may be
 // replaced or unregistered meanwhile: the operation goes on with the memory that it began with.
 func ReadFixed(fd, index int, buf []byte, off int64, tag uint64) Op {
 	return Op{Code: OpReadFixed, FD: fd32(fd), Group: index16(index), Buf: buf, Off: off, Tag: tag}

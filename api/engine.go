@@ -73,7 +73,9 @@ type Engine interface {
 	// It is the program's still, and is kept alive until it is unregistered, and no operation uses it any more. Errors:
 	//   - EBUSY when there is a table, EINVAL for an empty list, or a buffer that is empty but not nil or larger than 1 GiB, EMFILE for
 	//     a list too long, as syscall.Errno
-	//   - *MemlockError: more memory would be locked than RLIMIT_MEMLOCK allows. Backends without io_uring lock none, and count it all the same
+	//   - *MemlockError: without CAP_IPC_LOCK, the registered buffers of the process would be more than RLIMIT_MEMLOCK, in whole pages.
+	//     Backends without io_uring lock none, and count it all the same (Linux). Where the kernel counts more than that (huge pages as a
+	//     whole, other processes of the user), the buffers are registered, and used without its help
 	//   - ErrClosed, ErrNotOwner. Nothing is registered then.
 	RegisterBuffers(bufs [][]byte) error
 

@@ -97,7 +97,7 @@ func (e *InvalidOpError) Is(target error) bool { return target == ErrInvalidOp }
 // allows. It is syscall.ENOMEM.
 type MemlockError struct {
 	Need  uint64 // bytes of whole pages that the registration would lock
-	Limit uint64 // RLIMIT_MEMLOCK, in bytes, of which others of the user's may use some
+	Limit uint64 // RLIMIT_MEMLOCK, in bytes, of which buffers that are registered already use some
 	Err   error  // syscall.ENOMEM
 }
 

@@ -106,6 +106,19 @@ func platformAllocs() []allocCase {
 			buf := make([]byte, 4096)
 			return func() { u.want(u.do(api.Write(fd, buf, 0, 1)), 4096) }
 		}},
+		{name: "registered buffer", ops: fixedPlain | fixedVector, requires: fixedBuffers, prepare: func(t *T) func() {
+			fd := t.File(pattern(1 << 16))
+			u := &turner{t: t}
+			mem := make([]byte, 1<<16)
+			t.registerBuffers(t.Engine, mem)
+			m := &api.Msg{Bufs: [][]byte{mem[:100], mem[4096:5000]}}
+			return func() {
+				u.want(u.do(api.ReadFixed(fd, 0, mem[8192:12288], 4096, 1)), 4096)
+				u.want(u.do(api.WriteFixed(fd, 0, mem[8192:12288], 0, 2)), 4096)
+				u.want(u.do(api.ReadvFixed(fd, 0, m, 0, 3)), 1004)
+				u.want(u.do(api.WritevFixed(fd, 0, m, 0, 4)), 1004)
+			}
+		}},
 		{name: "poll", ops: pollOps, prepare: func(t *T) func() {
 			a, b := t.Pair(false)
 			u := &turner{t: t}

@@ -3,7 +3,9 @@ package conformance_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -126,6 +128,59 @@ func TestMessagePairs(t *testing.T) {
 			if err != nil || n != 1 || dst[0].Tag != tag || dst[0].Res != int32(j) || dst[0].ID != 0 {
 				t.Errorf("%s to %s: %d completions, %+v, %v", from.Name(), to.Name(), n, dst[0], err)
 			}
+		}
+	}
+}
+
+// TestClonesAcrossBackends clones the table of registered buffers of an engine of each backend into one of each.
+func TestClonesAcrossBackends(t *testing.T) {
+	file, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString("cloned"); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range backends {
+		for _, to := range backends {
+			t.Run(from.name+" to "+to.name, func(t *testing.T) {
+				from.need(t, nil)
+				to.need(t, nil)
+				a, err := from.open(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer a.Close()
+				b, err := to.open(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer b.Close()
+				mem := make([]byte, 8192)
+				if err := a.RegisterBuffers([][]byte{nil, mem[4096:]}); err != nil {
+					t.Fatal(err)
+				}
+				if err := b.CloneBuffers(a); err != nil {
+					t.Fatal(err)
+				}
+				if err := a.Close(); err != nil {
+					t.Fatal(err)
+				}
+				for i, want := range []int32{-int32(syscall.EFAULT), 6} {
+					if _, err := b.Submit([]api.Op{api.ReadFixed(int(file.Fd()), i, mem[5000:6000], 0, 1)}); err != nil {
+						t.Fatal(err)
+					}
+					var dst [1]api.Completion
+					n, err := b.Complete(dst[:], api.Wait{Min: 1, Deadline: api.After(crossWait)})
+					if n != 1 || err != nil || dst[0].Res != want {
+						t.Errorf("buffer %d: %d completions, %v, %d, want %d", i, n, err, dst[0].Res, want)
+					}
+				}
+				if got := string(mem[5000:5006]); got != "cloned" {
+					t.Errorf("it has read %q", got)
+				}
+			})
 		}
 	}
 }

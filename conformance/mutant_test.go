@@ -19,16 +19,21 @@ type mutant struct {
 	held   []api.Completion // to be delivered by a later Complete
 	last   api.Lease
 
-	submit   func(m *mutant, ops []api.Op) (int, error)
-	complete func(m *mutant, dst []api.Completion, n int) int // changes the n completions in dst, and returns how many there are now
-	wait     func(w api.Wait) api.Wait
-	wake     func(m *mutant) error
-	post     func(m *mutant, tag uint64, res int32) error
-	features func(f api.Features) api.Features
-	closing  func(m *mutant) error
-	stats    func(s api.Stats) api.Stats
-	group    func(g api.BufferGroup) api.BufferGroup
-	sync     func(m *mutant, c api.Op, limit time.Duration) (int, error)
+	submit     func(m *mutant, ops []api.Op) (int, error)
+	complete   func(m *mutant, dst []api.Completion, n int) int // changes the n completions in dst, and returns how many there are now
+	wait       func(w api.Wait) api.Wait
+	wake       func(m *mutant) error
+	post       func(m *mutant, tag uint64, res int32) error
+	features   func(f api.Features) api.Features
+	closing    func(m *mutant) error
+	stats      func(s api.Stats) api.Stats
+	group      func(g api.BufferGroup) api.BufferGroup
+	register   func(m *mutant, bufs [][]byte) error
+	update     func(m *mutant, at int, bufs [][]byte) (int, error)
+	unregister func(m *mutant) error
+	clone      func(m *mutant, from api.Engine) error
+
+	sync func(m *mutant, c api.Op, limit time.Duration) (int, error)
 }
 
 func (m *mutant) Submit(ops []api.Op) (int, error) {
@@ -404,7 +409,7 @@ var mutants = []fault{
 
 // TestMutants shows that the cases of a rule catch an engine that breaks it. That they pass
 // without the fault, with the same wrapper around the engine, is the control.
-func TestMutants(t *testing.T) { testMutants(t, mutants) }
+func TestMutants(t *testing.T) { testMutants(t, slices.Concat(mutants, bufferMutants)) }
 
 func testMutants(t *testing.T, mutants []fault) {
 	b := backends[1] // epoll: it takes the least time

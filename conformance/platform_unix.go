@@ -13,7 +13,7 @@ func platformCases() []Case {
 	return slices.Concat(orderCases, cancelFDCases, deadlineCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
 		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
 		fixedFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
-		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, systemCases())
+		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, systemCases())
 }
 
 func closeFD(fd int) { _ = unix.Close(fd) } // nothing can be done about an error at the end of a case

@@ -78,7 +78,8 @@ func (d *driver) ended(s *core.Slot, res int32, flags uint32) {
 		d.moved(s, res)
 	case api.OpRecvMsg, api.OpSendMsg:
 		d.message(s, res)
-	case api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev:
+	case api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev,
+		api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed:
 		d.file(s, res)
 	case api.OpAccept:
 		d.accepted(s, res, flags)
@@ -198,6 +199,8 @@ func (d *driver) file(s *core.Slot, res int32) {
 		d.goOn(s)
 	case res == -int32(unix.EINVAL) && s.Op.Off > math.MaxInt64-sysx.MaxTransfer:
 		d.start(s) // perhaps the position alone is too large, which a socket or pipe does not have
+	case res == -int32(unix.EFAULT) && s.Fixed != nil:
+		d.start(s) // the kernel's table has changed, perhaps, since it was put there
 	case res == -int32(unix.EOPNOTSUPP) && s.Op.Flags&api.DontWait != 0:
 		d.start(s) // the file does not know RWF_NOWAIT
 	default:

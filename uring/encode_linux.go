@@ -75,10 +75,13 @@ func setLeg(s *core.Slot, kind uint64) { s.Leg = s.Leg&^legMask | uint8(kind) }
 
 // prepared are the operations that need something done before they can be encoded.
 var prepared = api.Ops(api.OpReadv, api.OpWritev, api.OpSendMsg, api.OpRecvMsg, api.OpConnect, api.OpAccept, api.OpShutdown, api.OpClose,
-	api.OpWaitid, api.OpFutexWait, api.OpFutexWaitv) | socketOps | argOps
+	api.OpWaitid, api.OpFutexWait, api.OpFutexWaitv) | socketOps | argOps | fixedOps
 
 // prepare fills in the slot's MsgBuf. It returns false when there is nothing to encode: the operation has ended, or is performed here.
 func (d *driver) prepare(s *core.Slot) bool {
+	if fixedOps.Has(s.Op.Code) {
+		return d.prepareFixed(s)
+	}
 	if d.emulated.Has(s.Op.Code) || s.Group != nil && d.soft {
 		d.flushFirst()
 		d.start(s)
@@ -215,6 +218,8 @@ func (d *driver) encodeOp(q *iouring.SQE, s *core.Slot) {
 	case api.OpSendMsg:
 		d.bytes += uint64(s.Msg.Len())
 		q.PrepSendmsg(op.FD, s.Msg.Pointer(), sendFlags(s))
+	case api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed:
+		d.encodeFixed(q, s)
 	case api.OpAccept:
 		d.encodeAccept(q, s)
 	case api.OpConnect:
@@ -306,7 +311,7 @@ func rwFlags(s *core.Slot) uint32 {
 // waitsFor is what the file of an operation must be ready for.
 func waitsFor(op *api.Op) uint32 {
 	switch op.Code {
-	case api.OpSend, api.OpSendMsg, api.OpWrite, api.OpWritev, api.OpConnect:
+	case api.OpSend, api.OpSendMsg, api.OpWrite, api.OpWritev, api.OpWriteFixed, api.OpWritevFixed, api.OpConnect:
 		return unix.POLLOUT
 	}
 	return unix.POLLIN

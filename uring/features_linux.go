@@ -1,6 +1,9 @@
 package uring
 
 import (
+	"errors"
+	"math"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/sluiceio/sluice/api"
@@ -94,9 +97,25 @@ func tryFlags(buf *[8]byte) (k api.KernelFeature) {
 			k |= api.KernelFeature(c.UserData)
 		}
 	}
+	return k | tryRegister(r)
+}
+
+// tryRegister is tryFlags for what is registered.
+func tryRegister(r *iouring.Ring) (k api.KernelFeature) {
 	if b, err := iouring.NewBufRing(r, 1, 0, 0); err == nil {
 		k |= api.KernBufferRings
 		_ = b.Close() // the ring goes right after it
+	}
+	// An empty slot is put into a table of one, which has to be empty itself.
+	none := []unix.Iovec{{}}
+	if r.RegisterBuffersTags(none, nil) == nil {
+		if n, err := r.BuffersUpdate(0, none, nil); n == 1 && err == nil {
+			k |= api.KernFixedBuffers
+		}
+	}
+	// What is no ring is refused by those kernels that know how to clone, and the rest do not look at it.
+	if err := r.CloneBuffers(&iouring.CloneBuffers{SrcFd: math.MaxUint32}); errors.Is(err, unix.EBADF) {
+		k |= api.KernCloneBuffers
 	}
 	return k
 }
@@ -105,6 +124,7 @@ func tryFlags(buf *[8]byte) (k api.KernelFeature) {
 func (d *driver) features() (f api.Features) {
 	moves := api.Ops(api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg)
 	files := api.Ops(api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev)
+	fixed := api.Ops(api.OpReadFixed, api.OpWriteFixed)
 	f.Native = api.FeatPark
 	f.Emulated = api.FeatOrdered | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines | api.FeatChains | api.FeatDrain |
 		api.FeatPost | api.FeatFixedFiles
@@ -120,6 +140,8 @@ func (d *driver) features() (f api.Features) {
 		{api.FeatWaitAll, 0, moves},
 		{api.FeatDontWait, 0, moves | files | api.Ops(api.OpAccept)},
 		{api.FeatAsyncFiles, 0, files},
+		{api.FeatFixedBuffers, api.KernFixedBuffers, fixed},
+		{api.FeatCloneBuffers, api.KernFixedBuffers | api.KernCloneBuffers, fixed},
 	} {
 		if d.kern.Has(m.kern) && d.emulated&m.ops == 0 {
 			f.Native |= m.feat
@@ -128,6 +150,9 @@ func (d *driver) features() (f api.Features) {
 		}
 	}
 	f.OpsEmulated = optab.Done() & (ours | partly | d.emulated)
+	if !d.kern.Has(api.KernFixedBuffers) {
+		f.OpsEmulated |= fixedOps
+	}
 	f.OpsNative = optab.Done() &^ f.OpsEmulated
 	return f
 }

@@ -29,7 +29,7 @@ const (
 )
 
 // learned are the operations for which the driver must know the kind of file.
-var learned = api.Ops(api.OpSend, api.OpSendMsg, api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev)
+var learned = api.Ops(api.OpSend, api.OpSendMsg, api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev) | fixedOps
 
 // learn finds out what kind of file s is about, once per fd: it costs one or two system calls.
 //
@@ -81,7 +81,7 @@ func (d *driver) ringDoes(s *core.Slot) bool {
 		d.learn(s)
 	}
 	if s.FD.Kind&fileKind <= storeFD {
-		if s.Op.Flags&api.DontWait == 0 || s.FD.Kind&fileKind == 0 || s.Op.Code != api.OpWrite && s.Op.Code != api.OpWritev {
+		if s.Op.Flags&api.DontWait == 0 || s.FD.Kind&fileKind == 0 || waitsFor(&s.Op) != unix.POLLOUT {
 			return true
 		}
 		// io_uring answers EAGAIN where the file system cannot tell whether a write would wait (ext4); the system call tells the two apart.
@@ -91,7 +91,7 @@ func (d *driver) ringDoes(s *core.Slot) bool {
 	switch s.Op.Code {
 	case api.OpSend, api.OpSendMsg:
 		return true
-	case api.OpRead, api.OpWrite:
+	case api.OpRead, api.OpWrite, api.OpReadFixed, api.OpWriteFixed:
 		if s.FD.Kind&fileKind == eventFD && s.Op.Flags&api.DontWait == 0 {
 			return true
 		}

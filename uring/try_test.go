@@ -45,7 +45,7 @@ func TestFeaturesOfMaskedOps(t *testing.T) {
 
 // TestEncoders: each operation that may be given to the kernel is encoded as what it is. The codes are the kernel's.
 func TestEncoders(t *testing.T) {
-	d := &driver{kern: api.KernAll}
+	d := &driver{kern: api.KernAll, held: make([]*core.Buffer, 1)} // as if it had the buffer of an operation without any
 	for c := range api.OpCode(api.OpCount) {
 		if !optab.Done().Has(c) {
 			continue

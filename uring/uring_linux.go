@@ -65,6 +65,8 @@ type driver struct {
 	freeAsks []int   // unused places in asks
 	askAt    []int32 // by slot: the first ask about the operation in it, plus 1
 
+	held []*core.Buffer // what the kernel's table of registered buffers holds
+
 	pollRing [1]sysx.PollFd // what a stalled driver waits with
 
 	wake     [8]byte // what the read of the wake fd reads into
@@ -118,7 +120,7 @@ func (d *driver) Start(s *core.Slot) {
 		return
 	}
 	switch {
-	case s.Op.Code == api.OpRead && len(s.Op.Buf) == 0:
+	case (s.Op.Code == api.OpRead || s.Op.Code == api.OpReadFixed) && len(s.Op.Buf) == 0:
 		d.start(s) // it never waits, and in the ring that of an inotify fd does
 		return
 	case learned>>s.Op.Code&1 != 0 && s.FD != nil && (unsure(s.FD.Kind) || s.Op.Flags&api.DontWait != 0) && !d.ringDoes(s):

@@ -45,9 +45,9 @@ func (t *Tries) Try(s *core.Slot) (int32, Verdict) {
 		return t.recv(s)
 	case api.OpSend:
 		return t.send(s)
-	case api.OpRead, api.OpReadv:
+	case api.OpRead, api.OpReadv, api.OpReadFixed, api.OpReadvFixed:
 		return t.read(s)
-	case api.OpWrite, api.OpWritev:
+	case api.OpWrite, api.OpWritev, api.OpWriteFixed, api.OpWritevFixed:
 		return t.write(s)
 	case api.OpRecvMsg:
 		return t.recvMsg(s)

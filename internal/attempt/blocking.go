@@ -16,9 +16,9 @@ func Wait(s *core.Slot) int32 {
 			return -int32(sysx.Fdatasync(s.Op.FD))
 		}
 		return -int32(sysx.Fsync(s.Op.FD))
-	case api.OpRead, api.OpReadv:
+	case api.OpRead, api.OpReadv, api.OpReadFixed, api.OpReadvFixed:
 		return move(s, sysx.Preadv2Blocking)
-	case api.OpWrite, api.OpWritev:
+	case api.OpWrite, api.OpWritev, api.OpWriteFixed, api.OpWritevFixed:
 		return move(s, sysx.Pwritev2Blocking)
 	}
 	return perform(s)

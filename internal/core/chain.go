@@ -87,7 +87,8 @@ func (s *Slot) succeeded(res int32) bool {
 		return op.Code == api.OpTimeout && op.Flags&api.TimeoutOK != 0 && res == -int32(api.ETime)
 	}
 	switch op.Code {
-	case api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev:
+	case api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev,
+		api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed:
 		return int64(res) == asked(op)
 	case api.OpSplice, api.OpTee:
 		return int64(res) == min(op.Args.Len, sysx.MaxTransfer)

@@ -71,6 +71,7 @@ func (e *Engine) Close() error {
 		}
 	}
 	e.files.close()
+	e.bufs.drop()
 	e.wake.fd.Close()
 	return err
 }

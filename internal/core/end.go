@@ -108,6 +108,7 @@ func Interrupted(res int32) bool {
 // retire takes s off every list and frees it.
 func (e *Engine) retire(s *Slot) {
 	raceDone(&s.Op)
+	s.unseal()
 	if s.timed != 0 {
 		e.untime(s)
 	}
@@ -129,6 +130,9 @@ func (e *Engine) retire(s *Slot) {
 	e.dropShadow(s)
 	if g := s.Group; g != nil {
 		g.users--
+	}
+	if s.Fixed != nil {
+		e.unpin(s)
 	}
 	if s.Msg != nil {
 		s.Msg.Reset() // also of a read or write, whose one vector keeps its buffer alive

@@ -22,6 +22,7 @@ type Engine struct {
 	slots   slotTable
 	fds     fdTable
 	files   files
+	bufs    buffers
 	groups  []*Group             // by id; grown to the largest
 	run     fifo.Queue[api.OpID] // submitted, or their turn has come
 	drain   drain

@@ -17,12 +17,12 @@ func raceDone(op *api.Op)   { raceOp(op) }
 
 func raceOp(op *api.Op) {
 	reads := false // the engine reads the memory, the program may do so too
-	switch op.Code {
-	case api.OpWrite, api.OpWritev, api.OpSend, api.OpSendMsg, api.OpSetxattr, api.OpFsetxattr:
+	switch {
+	case readers.Has(op.Code):
 		reads = true
-	case api.OpUringCmd:
+	case op.Code == api.OpUringCmd:
 		reads = op.Arg == api.SockSetOpt
-	case api.OpMadvise:
+	case op.Code == api.OpMadvise:
 		return // it neither reads nor writes
 	}
 	raceRange(op.Buf, reads)

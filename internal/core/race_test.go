@@ -20,7 +20,8 @@ func TestRaceIsReported(t *testing.T) {
 		misbehave(t, kind)
 		return
 	}
-	for _, kind := range []string{"write-while-receiving", "read-while-receiving", "write-while-sending", "write-after-release"} {
+	for _, kind := range []string{"write-while-receiving", "read-while-receiving", "write-while-sending", "write-after-release",
+		"write-while-receiving-fixed", "read-while-receiving-fixed", "write-while-sending-fixed", "write-while-sending-vectors"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestRaceIsReported$", "-test.timeout=30s")
 		cmd.Env = append(os.Environ(), key+"="+kind)
 		out, err := cmd.CombinedOutput()
@@ -28,10 +29,12 @@ func TestRaceIsReported(t *testing.T) {
 			t.Errorf("%s: no race was reported (%v):\n%s", kind, err, out)
 		}
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestRaceIsReported$", "-test.timeout=30s")
-	cmd.Env = append(os.Environ(), key+"=read-while-sending")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("reading what is being sent is allowed: %v\n%s", err, out)
+	for _, kind := range []string{"read-while-sending", "read-while-sending-fixed"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestRaceIsReported$", "-test.timeout=30s")
+		cmd.Env = append(os.Environ(), key+"="+kind)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s is allowed: %v\n%s", kind, err, out)
+		}
 	}
 }
 
@@ -43,9 +46,20 @@ func misbehave(t *testing.T, kind string) {
 	if strings.HasPrefix(kind, "read") {
 		touch = func() { sink = buf[3] }
 	}
-	op := api.Recv(devNull(t), buf, 1)
-	if strings.HasSuffix(kind, "sending") {
-		op = api.Send(devNull(t), buf, 1)
+	fd := devNull(t)
+	op := api.Recv(fd, buf, 1)
+	switch _, how, _ := strings.Cut(kind, "-while-"); how {
+	case "sending":
+		op = api.Send(fd, buf, 1)
+	case "receiving-fixed":
+		op = api.ReadFixed(fd, 0, buf, 0, 1)
+	case "sending-fixed":
+		op = api.WriteFixed(fd, 0, buf, 0, 1)
+	case "sending-vectors":
+		op = api.WritevFixed(fd, 0, &api.Msg{Bufs: [][]byte{buf[:2], buf[2:]}}, 0, 1)
+	}
+	if err := e.RegisterBuffers([][]byte{buf}); err != nil {
+		t.Fatal(err)
 	}
 	done := make(chan bool)
 	if kind == "write-after-release" {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/invariants"
 	"github.com/sluiceio/sluice/internal/optab"
 	"github.com/sluiceio/sluice/internal/sysx"
 )
@@ -42,9 +43,12 @@ type Slot struct {
 	Msg   *sysx.MsgBuf  // what the kernel reads and writes of Op.Msg; made when first needed, then kept
 	Paths *sysx.PathBuf // the strings of Op.Args; as Msg
 	Extra *Extra        // what few operations need; as Msg
+	Fixed *Buffer       // of an operation on a registered buffer
 	FD    *FD           // of an operation that is on the list of its fd
 	Index int32
 	Gen   uint32
+
+	wax invariants.Seal
 
 	// FD2 is Op.Args.FD2, as the attempts have found it when they began.
 	FD2 int32

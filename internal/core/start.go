@@ -89,6 +89,12 @@ func (e *Engine) start(s *Slot) {
 		e.startClose(f, s)
 		return
 	}
+	if in.Fixed || s.Op.Flags&api.FixedBuffer != 0 {
+		if errno := e.pinBuffer(s, in.Vector); errno != 0 {
+			e.End(s, -int32(errno))
+			return
+		}
+	}
 	if e.startEmpty(s) || !e.startGroup(s) {
 		return
 	}
@@ -136,6 +142,7 @@ func (e *Engine) begin(s *Slot) {
 	if s.counts {
 		e.handed(s)
 	}
+	s.seal()
 	e.drv.Start(s)
 }
 

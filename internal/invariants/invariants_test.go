@@ -56,6 +56,34 @@ func TestMangle(t *testing.T) {
 	Mangle(nil)
 }
 
+func TestSeal(t *testing.T) {
+	b, c := make([]byte, 100), make([]byte, 100)
+	sum := func() uint64 {
+		var s Seal
+		s.Put(b)
+		s.Put(c)
+		return s.Take()
+	}
+	was := sum()
+	if sum() != was {
+		t.Error("the same bytes have two sums")
+	}
+	b[99] = 1
+	if changed := sum() != was; changed != Enabled {
+		t.Errorf("Enabled = %v, a change was seen: %v", Enabled, changed)
+	}
+	b, c = c, b
+	was = sum()
+	if b, c = c, b; sum() == was == Enabled {
+		t.Error("the order of the buffers makes no difference")
+	}
+	var s Seal
+	s.Put(b)
+	if s.Take(); s.Take() != 0 {
+		t.Error("a seal that was taken is not empty")
+	}
+}
+
 func TestFree(t *testing.T) {
 	var o Owner
 	n := 1

@@ -23,6 +23,7 @@ type Info struct {
 	Position  bool        // Off is a position: in order only at CurrentPosition
 	Vector    bool        // moves Msg.Bufs rather than Buf
 	Msg       bool        // needs Op.Msg
+	Fixed     bool        // the memory is of the registered buffer Op.Group
 	FD        bool        // acts on Op.FD
 	FD2       bool        // acts on Args.FD2, too
 	At        bool        // of FD and FD2: they are directories of paths, and may be AtCWD
@@ -45,8 +46,8 @@ var table = [api.OpCount]Info{
 	api.OpReadv:          {Done: true, FD: true, Dir: Read, Position: true, Vector: true, Msg: true, Flags: streamFlags | api.EOF, MinKernel: "5.1"},
 	api.OpWritev:         {Done: true, FD: true, Dir: Write, Position: true, Vector: true, Msg: true, Flags: streamFlags, MinKernel: "5.1"},
 	api.OpFsync:          {Done: true, FD: true, Pool: true, Dir: None, Flags: api.DataSync, MinKernel: "5.1"},
-	api.OpReadFixed:      {MinKernel: "5.1"},
-	api.OpWriteFixed:     {MinKernel: "5.1"},
+	api.OpReadFixed:      {Done: true, FD: true, Fixed: true, Dir: Read, Position: true, Flags: streamFlags | api.EOF, MinKernel: "5.1"},
+	api.OpWriteFixed:     {Done: true, FD: true, Fixed: true, Dir: Write, Position: true, Flags: streamFlags, MinKernel: "5.1"},
 	api.OpPoll:           {Done: true, FD: true, Dir: None, Flags: api.Multishot | api.Level, MinKernel: "5.1"},
 	api.OpPollRemove:     {Done: true, Control: true, Flags: api.Update | api.UpdateTag, Dir: None, MinKernel: "5.1"},
 	api.OpSyncFileRange:  {Done: true, FD: true, Args: true, Pool: true, Dir: None, MinKernel: "5.2"},
@@ -101,8 +102,8 @@ var table = [api.OpCount]Info{
 	api.OpListen:         {Done: true, FD: true, Dir: None, MinKernel: "6.11"},
 	api.OpRecvZC:         {MinKernel: "6.15"},
 	api.OpEpollWait:      {MinKernel: "6.15"},
-	api.OpReadvFixed:     {MinKernel: "6.15"},
-	api.OpWritevFixed:    {MinKernel: "6.15"},
+	api.OpReadvFixed:     {Done: true, FD: true, Fixed: true, Dir: Read, Position: true, Vector: true, Msg: true, Flags: streamFlags | api.EOF, MinKernel: "6.15"},
+	api.OpWritevFixed:    {Done: true, FD: true, Fixed: true, Dir: Write, Position: true, Vector: true, Msg: true, Flags: streamFlags, MinKernel: "6.15"},
 	api.OpPipe:           {Done: true, Args: true, Dir: None, MinKernel: "6.16"},
 }
 

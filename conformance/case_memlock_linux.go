@@ -1,0 +1,106 @@
+package conformance
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+
+	"github.com/sluiceio/sluice/api"
+	"golang.org/x/sys/unix"
+)
+
+// unprivileged takes CAP_IPC_LOCK from the thread, which the goroutine of the case keeps to itself and takes along when it ends.
+func (t *T) unprivileged() {
+	runtime.LockOSThread()
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	t.must("capget", unix.Capget(&hdr, &data[0]))
+	data[0].Effective &^= 1 << unix.CAP_IPC_LOCK
+	t.must("capset", unix.Capset(&hdr, &data[0]))
+}
+
+// lockable makes RLIMIT_MEMLOCK n bytes until the end of the case. Engines must be open by then: a ring is locked memory, too.
+func (t *T) lockable(n int) {
+	var was unix.Rlimit
+	t.must("getrlimit", unix.Getrlimit(unix.RLIMIT_MEMLOCK, &was))
+	now := was
+	if now.Cur = uint64(n); now.Cur > was.Max {
+		t.Skipf("RLIMIT_MEMLOCK cannot be more than %d", was.Max)
+	}
+	t.must("setrlimit", unix.Setrlimit(unix.RLIMIT_MEMLOCK, &now))
+	t.Cleanup(func() { t.must("setrlimit", unix.Setrlimit(unix.RLIMIT_MEMLOCK, &was)) })
+}
+
+// wantMemlock fails the case unless err says that so many pages are too many.
+func (t *T) wantMemlock(what string, err error, need, limit int) {
+	t.tb.Helper()
+	var m *api.MemlockError
+	page := uint64(os.Getpagesize())
+	if !errors.As(err, &m) || m.Need != uint64(need)*page || m.Limit != uint64(limit)*page || !errors.Is(err, syscall.ENOMEM) {
+		t.Errorf("%s: %v, want a MemlockError for %d pages with a limit of %d", what, err, need, limit)
+	}
+}
+
+var memlockCases = []Case{
+	{
+		ID: "FIX-11", Name: "too much",
+		Explanation: "More than RLIMIT_MEMLOCK of whole pages is a MemlockError, and registers nothing.",
+		Requires:    fixedBuffers,
+		Ops:         fixedPlain,
+		Fn: func(t *T) {
+			page := os.Getpagesize()
+			mem := t.pages(64 * page)
+			t.unprivileged()
+			e := t.Open(nil)
+			t.lockable(16 * page)
+			t.wantMemlock("17 pages", e.RegisterBuffers([][]byte{mem[:17*page]}), 17, 16)
+			t.wantMemlock("17 pages in two", e.RegisterBuffers([][]byte{mem[:10*page], nil, mem[20*page : 27*page]}), 17, 16)
+			t.wantMemlock("17 pages with one byte", e.RegisterBuffers([][]byte{mem[:15*page], mem[16*page-1 : 16*page+1]}), 17, 16)
+			t.wantErrno("no table", e.UnregisterBuffers(), syscall.ENXIO)
+			t.registerBuffers(e, mem[:10*page], mem[20*page:26*page])
+			n, err := e.UpdateBuffers(0, [][]byte{mem[40*page : 41*page]})
+			t.wantMemlock("one more", err, 1, 16)
+			if n != 0 {
+				t.Errorf("UpdateBuffers has done %d", n)
+			}
+			if n, err := e.UpdateBuffers(1, [][]byte{nil}); n != 1 || err != nil {
+				t.Fatalf("UpdateBuffers: %d, %v", n, err)
+			}
+			if n, err := e.UpdateBuffers(1, [][]byte{mem[:6*page]}); n != 1 || err != nil {
+				t.Errorf("the room of the one that went: %d, %v", n, err)
+			}
+			t.wantMemlock("on another engine", t.Engine.RegisterBuffers([][]byte{mem[:1]}), 1, 16)
+			t.must("unregister", e.UnregisterBuffers())
+			t.registerBuffers(t.Engine, mem[:16*page])
+			t.Want(api.ReadFixed(t.File("fits"), 0, mem[:8], 0, 1), 4)
+			t.WantBytes(mem[:4], "fits")
+		},
+	},
+	{
+		ID: "FIX-11", Name: "held by what is in flight, and by clones",
+		Explanation: "Memory counts as locked once for all clones of a table, until the last of them, and what is in flight, lets go.",
+		Requires:    fixedBuffers | api.FeatCloneBuffers,
+		Ops:         fixedPlain,
+		Fn: func(t *T) {
+			page := os.Getpagesize()
+			mem := t.pages(16 * page)
+			t.unprivileged()
+			e, other := t.Engine, t.Open(nil)
+			t.lockable(16 * page)
+			t.registerBuffers(e, mem)
+			t.must("clone", other.CloneBuffers(e))
+			a, b := t.Pair(false)
+			t.Submit(api.ReadFixed(a, 0, mem[:4], 0, 1))
+			t.StillPending(1)
+			t.unregisterBuffers()
+			t.wantMemlock("a clone has it", e.RegisterBuffers([][]byte{mem[:1]}), 1, 16)
+			t.must("close the other", other.Close())
+			t.wantMemlock("an operation has it", e.RegisterBuffers([][]byte{mem[:1]}), 1, 16)
+			t.Put(b, "last")
+			t.AwaitRes(1, 4)
+			t.registerBuffers(e, mem)
+			t.WantBytes(mem[:4], "last")
+		},
+	},
+}

@@ -1,0 +1,25 @@
+//go:build invariants
+
+package invariants
+
+import "hash/maphash"
+
+// sealed is how much of a buffer is looked at.
+const sealed = 64 << 10
+
+var seed = maphash.MakeSeed()
+
+// Seal notices when memory changes that must not, in the invariants build.
+type Seal struct{ sum uint64 }
+
+// Put remembers what b holds, besides what has been put before.
+func (s *Seal) Put(b []byte) {
+	s.sum = s.sum*31 + maphash.Bytes(seed, b[:min(len(b), sealed)])
+}
+
+// Take gives what there is to compare, and empties the seal.
+func (s *Seal) Take() uint64 {
+	sum := s.sum
+	s.sum = 0
+	return sum
+}
