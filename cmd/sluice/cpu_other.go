@@ -4,4 +4,4 @@ package main
 
 import "time"
 
-func cpuTime() time.Duration { return 0 }
+func cpuTimes() (user, system time.Duration) { return 0, 0 }

@@ -58,9 +58,38 @@ func (e *brokenEngine) Complete(done []api.Completion, w api.Wait) (int, error) 
 	return e.Engine.Complete(done, w)
 }
 
-// registerBroken makes the tool have three more backends: one whose engines fail when they work, and two that are gone
-// after the first engine, with a remedy and without.
+// rottenEngine flips a bit of every tenth write, and swaps the positions of every eleventh and the one after it: the first is
+// found by a checksum, the second is not.
+type rottenEngine struct {
+	api.Engine
+	swap   bool
+	writes int
+}
+
+func (e *rottenEngine) Submit(ops []api.Op) (int, error) {
+	for i := range ops {
+		if ops[i].Code != api.OpWrite {
+			continue
+		}
+		e.writes++
+		switch {
+		case !e.swap && e.writes%10 == 0:
+			ops[i].Buf[1000] ^= 4
+		case e.swap && e.writes%11 == 0 && i+1 < len(ops):
+			ops[i].Off, ops[i+1].Off = ops[i+1].Off, ops[i].Off
+		}
+	}
+	return e.Engine.Submit(ops)
+}
+
+// registerBroken makes the tool have more backends: one whose engines fail when they work, two that are gone
+// after the first engine, with a remedy and without, and two that write wrong data.
 func registerBroken() {
+	for name, swap := range map[string]bool{"rotten": false, "muddled": true} {
+		backend.Register(&brokenDriver{name: name, spoil: func(e api.Engine, _ int) (api.Engine, error) {
+			return &rottenEngine{Engine: e, swap: swap}, nil
+		}})
+	}
 	backend.Register(&brokenDriver{name: "failing", spoil: func(e api.Engine, _ int) (api.Engine, error) {
 		return &brokenEngine{Engine: e}, nil
 	}})

@@ -67,11 +67,14 @@ func flagError(err error) error {
 }
 
 // orNet adds the baseline to the names that an UnknownError lists, and takes away auto if that is not accepted.
-func orNet(err error, auto bool) error {
+func orNet(err error, auto bool) error { return orBaseline(err, netName, auto) }
+
+// orBaseline is orNet with any baseline.
+func orBaseline(err error, name string, auto bool) error {
 	var unknown *backend.UnknownError
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	known := slices.DeleteFunc(slices.Clone(unknown.Known), func(name string) bool { return name == backend.Auto && !auto })
-	return &backend.UnknownError{Name: unknown.Name, Known: append(known, netName)}
+	known := slices.DeleteFunc(slices.Clone(unknown.Known), func(n string) bool { return n == backend.Auto && !auto })
+	return &backend.UnknownError{Name: unknown.Name, Known: append(known, name)}
 }

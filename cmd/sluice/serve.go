@@ -138,9 +138,10 @@ func (s *serveEcho) serveNet(ctx context.Context, st *serveStats, stdout, _ io.W
 // served says that the server listens, waits for its end, and measures what it used meanwhile.
 func (s *serveEcho) served(st *serveStats, addr net.Addr, stdout io.Writer, wait func() error) error {
 	fmt.Fprintf(stdout, "listening on %v backend=%s loops=%d wait=%s\n", addr, st.Backend, st.Loops, st.Wait)
-	before := cpuTime()
+	user, system := cpuTimes()
 	err := wait()
-	st.CPUMicros = (cpuTime() - before).Microseconds()
+	user2, system2 := cpuTimes()
+	st.CPUMicros = (user2 - user + system2 - system).Microseconds()
 	return err
 }
 
