@@ -30,6 +30,12 @@ type Options struct {
 	// for tests, and to step around a bug. Those that the engine cannot do without (UringNeeds) are an OptionError.
 	// Default: none. Backends: uring.
 	DisableOps OpSet
+	// Restrict are the only operations that the engine does: Submit refuses others with an *UnsupportedError, and Features does not
+	// list them. Methods, deadlines and Close do all that they do. On uring the kernel enforces it (Linux 5.10, and an *UnavailableError where it does not): besides those
+	// operations the ring can poll, time out and cancel, which the engine needs, and can be told nothing that the engine does not tell it, for ever;
+	// so that whoever gets hold of the ring, or of memory that it takes submissions from, can do no more with it. It costs a look at a bitmap per
+	// operation. Elsewhere the engine alone sees to it. Default: 0, no restriction. Backends: all.
+	Restrict OpSet
 	// Ring are the modes that only io_uring has. Default: see RingOptions. Backends: uring.
 	Ring RingOptions
 }
@@ -91,6 +97,9 @@ func (o *Options) WithDefaults() (Options, error) {
 	}
 	if needed := d.DisableOps & UringNeeds; needed != 0 {
 		return d, &OptionError{Option: "DisableOps", Reason: "has " + needed.String() + ", which the engine cannot do without"}
+	}
+	if d.Restrict>>OpCount != 0 {
+		return d, &OptionError{Option: "Restrict", Reason: "has bits that are no operation"}
 	}
 	if unknown := d.Disable &^ KernAll; unknown != 0 {
 		return d, &OptionError{Option: "Disable", Reason: fmt.Sprintf("has the unknown bits %#x", uint32(unknown))}

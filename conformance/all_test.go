@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 				}
 				t.Run(c.name, func(t *testing.T) {
 					b.need(t, &c.opt)
-					conformance.Run(t, b.open, &conformance.Config{Options: &c.opt})
+					conformance.Run(t, b.open, &conformance.Config{Options: &c.opt, Restrict: c.restrict})
 				})
 			}
 		})

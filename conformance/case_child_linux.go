@@ -421,7 +421,7 @@ var childCases = []Case{
 	{
 		ID: "CHD-10", Name: "pidfd closed",
 		Explanation: "The program may close its pidfd while a waitid waits for the process, and the number be that of another file.",
-		Ops:         waitidOps,
+		Ops:         waitidOps | streamOps,
 		Fn: func(t *T) {
 			for _, flags := range []int{0, unix.PIDFD_NONBLOCK} {
 				for _, options := range []uint32{unix.WEXITED, unix.WEXITED | unix.WSTOPPED} {

@@ -82,7 +82,7 @@ var fixedFileCases = []Case{
 		ID: "REG-2", Name: "bad slots",
 		Explanation: "A slot that is empty or outside the table, or without a table, is EBADF; so are paths and close.",
 		Requires:    fixedFiles,
-		Ops:         api.Ops(api.OpRecv, api.OpRead, api.OpClose, api.OpPoll),
+		Ops:         api.Ops(api.OpRecv, api.OpRead, api.OpClose, api.OpPoll, api.OpNop, api.OpTimeout),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
 			buf := make([]byte, 1)

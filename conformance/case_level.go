@@ -70,7 +70,7 @@ var levelCases = []Case{
 		ID: "POL-16", Name: "what holds changes",
 		Explanation: "A level-triggered poll reports in each Complete what holds then: more when more has come, and a hang-up for ever.",
 		Requires:    api.FeatMultishotPoll,
-		Ops:         pollOps,
+		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			r, w := t.Pipe(false)
 			id := t.Submit(pollLevel(r, api.PollIn, 1))[0]
@@ -88,7 +88,7 @@ var levelCases = []Case{
 		ID: "POL-16", Name: "several on one fd",
 		Explanation: "Each of several level-triggered polls of one fd reports what it asks for once in each Complete, and an edge-triggered one beside them as ever.",
 		Requires:    api.FeatMultishotPoll,
-		Ops:         pollOps,
+		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
 			ids := t.Submit(pollLevel(a, api.PollIn, 1), pollLevel(a, api.PollIn|api.PollOut, 2), api.Poll(a, api.PollPri, 3))
@@ -174,7 +174,7 @@ var levelCases = []Case{
 		ID: "POL-17", Name: "many that always hold",
 		Explanation: "Operations of all kinds complete within some calls of Complete although more level-triggered polls hold than fit into dst.",
 		Requires:    bufferFeats | api.FeatMultishotPoll | api.FeatMultishotAccept,
-		Ops:         api.Ops(api.OpPoll, api.OpRecv, api.OpAccept, api.OpTimeout, api.OpNop),
+		Ops:         api.Ops(api.OpPoll, api.OpRecv, api.OpAccept, api.OpTimeout, api.OpNop, api.OpPollRemove),
 		Fn: func(t *T) {
 			t.Group(api.BufferGroupOptions{Count: 16, Size: 64})
 			const n = 50
@@ -219,7 +219,7 @@ var levelCases = []Case{
 		ID: "POL-17", Name: "a wait for more",
 		Explanation: "A Complete that a level-triggered poll does not fill waits for others, and makes few system calls.",
 		Requires:    api.FeatMultishotPoll,
-		Ops:         api.Ops(api.OpPoll, api.OpRecv),
+		Ops:         api.Ops(api.OpPoll, api.OpRecv, api.OpPollRemove),
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
 			id := t.Submit(pollLevel(a, api.PollOut, 1), api.Recv(a, make([]byte, 1), 2))[0]

@@ -4,6 +4,8 @@ package conformance
 
 import (
 	"errors"
+	"os"
+	"time"
 
 	"github.com/sluiceio/sluice/api"
 )
@@ -43,6 +45,7 @@ var ringCases = []Case{
 			} {
 				t.refuses(what, func(o *api.Options) { o.Strategy = api.Block(); tune(&o.Ring) })
 			}
+			t.refuses("Restrict with bits that are no operation", func(o *api.Options) { o.Restrict = 1 << api.OpCount })
 		},
 	},
 	{
@@ -73,6 +76,80 @@ var ringCases = []Case{
 			for i := range uint64(2 * n) {
 				t.AwaitRes(i, 0)
 			}
+		},
+	},
+	{
+		ID: "RNG-3", Name: "restricted",
+		Explanation: "An engine restricted to some operations does those, and Submit refuses the others with an UnsupportedError that names them.",
+		Ops:         api.Ops(api.OpSend, api.OpRecv),
+		Tune:        func(o *api.Options) { o.Restrict = api.Ops(api.OpSend, api.OpRecv) },
+		Refusable:   true,
+		Fn: func(t *T) {
+			f := t.Engine.Features()
+			for c := range api.OpCode(api.OpCount) {
+				if allowed := c == api.OpSend || c == api.OpRecv; f.HasOp(c) != allowed {
+					t.Errorf("Features has %v: %v", c, f.HasOp(c))
+				} else if allowed {
+					continue
+				}
+				var u *api.UnsupportedError
+				if n, err := t.Engine.Submit([]api.Op{{Code: c, FD: -1}}); n != 0 || !errors.As(err, &u) || u.Op != c || u.Reason == "" {
+					t.Errorf("Submit of %v: %d, %v", c, n, err)
+				}
+			}
+			a, b := t.Pair(false)
+			buf := make([]byte, 3)
+			t.Want(api.Send(b, []byte("abc"), 1), 3)
+			t.Want(api.Recv(a, buf, 2), 3)
+			t.WantBytes(buf, "abc")
+		},
+	},
+	{
+		ID: "RNG-3", Name: "chain with one that is left out",
+		Explanation: "A chain with an operation that Restrict leaves out is not taken; what stands before the chain is.",
+		Ops:         api.Ops(api.OpSend, api.OpRecv),
+		Tune:        func(o *api.Options) { o.Restrict = api.Ops(api.OpSend, api.OpRecv) },
+		Refusable:   true,
+		Fn: func(t *T) {
+			a, b := t.Pair(false)
+			ops := []api.Op{api.Recv(a, make([]byte, 3), 1), api.Send(b, []byte("abc"), 2).With(api.Link), api.Nop(3)}
+			n, err := t.Engine.Submit(ops)
+			t.track(ops[:min(n, 1)])
+			if n != 1 || !errors.Is(err, api.ErrUnsupported) {
+				t.Errorf("Submit: %d, %v", n, err)
+			}
+			t.StillPending(1)
+			t.Want(api.Send(b, []byte("abc"), 2), 3)
+			t.AwaitRes(1, 3)
+		},
+	},
+	{
+		ID: "RNG-4", Name: "what a restricted engine does by itself",
+		Explanation: "Waits, deadlines, wakes, buffer groups and Close work whatever Restrict leaves out.",
+		Ops:         api.Ops(api.OpSend, api.OpRecv),
+		Tune:        func(o *api.Options) { o.Restrict = api.Ops(api.OpSend, api.OpRecv) },
+		Refusable:   true,
+		Fn: func(t *T) {
+			a, b := t.Pair(false)
+			late := api.Recv(a, make([]byte, 1), 1)
+			late.Deadline = api.After(5 * time.Millisecond)
+			t.Submit(late)
+			c := t.Await(1)
+			if !errors.Is(c.Err(), os.ErrDeadlineExceeded) {
+				t.Errorf("a receive with a deadline: %v", c.Err())
+			}
+			t.Want(api.Recv(a, nil, 2), 0)
+			t.wake()
+			if n, err := t.Engine.Complete(make([]api.Completion, 1), api.Wait{Min: 1, Deadline: t.deadline()}); n != 0 || err != nil {
+				t.Errorf("Complete after Wake: %d, %v", n, err)
+			}
+			g := t.Group(api.BufferGroupOptions{Count: 2, Size: 16})
+			t.Submit(api.RecvMultishot(a, g.ID(), 3))
+			t.Want(api.Send(b, []byte("abc"), 4), 3)
+			t.Release(g, t.WantBuffer(3, "abc"))
+			t.Submit(api.Recv(b, make([]byte, 1), 5))
+			t.Perform()
+			t.CloseEngine()
 		},
 	},
 }

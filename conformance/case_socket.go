@@ -99,7 +99,7 @@ var socketCases = []Case{
 		ID: "SOC-4", Name: "number of one that was closed",
 		Explanation: "A new socket can be used at once, also when it has the number of one whose Close has been performed and not been reaped.",
 		Requires:    api.FeatSafeClose,
-		Ops:         socketOps | api.Ops(api.OpClose, api.OpConnect, api.OpSend, api.OpRecv, api.OpNop),
+		Ops:         socketOps | api.Ops(api.OpClose, api.OpConnect, api.OpSend, api.OpRecv, api.OpNop, api.OpShutdown),
 		Fn: func(t *T) {
 			l, addr := t.Listener()
 			for range 4 {

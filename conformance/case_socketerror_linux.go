@@ -29,7 +29,7 @@ var socketErrorCases = []Case{
 	{
 		ID: "VEC-8", Name: "vast buffers on sockets",
 		Explanation: "An operation on a buffer of more than 2 GiB is one on its first 0x7ffff000 bytes: a receive takes what there is, a send what fits.",
-		Ops:         streamOps | msgOps | optionOps | api.Ops(api.OpRead, api.OpWrite),
+		Ops:         streamOps | msgOps | optionOps | transferOps,
 		Fn: func(t *T) {
 			vast := t.vast()
 			t.EachStream(func(a, b int) {

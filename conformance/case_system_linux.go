@@ -145,7 +145,7 @@ var linuxCases = []Case{
 	{
 		ID: "FIL-12", Name: "offset of a pipe",
 		Explanation: "Of a file that has no positions Off is ignored.",
-		Ops:         fileOps,
+		Ops:         transferOps,
 		Fn: func(t *T) {
 			r, w := t.Pipe(false)
 			t.ignoresOffset(r, w)
@@ -154,7 +154,7 @@ var linuxCases = []Case{
 	{
 		ID: "FIL-12", Name: "offset of a socket",
 		Explanation: "Of a file that has no positions Off is ignored.",
-		Ops:         fileOps,
+		Ops:         transferOps,
 		Fn: func(t *T) {
 			t.EachStream(t.ignoresOffset)
 		},

@@ -13,14 +13,15 @@ import (
 
 // column is one way of running the suite on a backend.
 type column struct {
-	name string
-	opt  api.Options
+	name     string
+	opt      api.Options
+	restrict bool // each case to its own operations
 }
 
 var strategies = []column{
-	{"block", api.Options{}},
-	{"park", api.Options{Strategy: api.Park()}},
-	{"spin", api.Options{Strategy: api.Spin(50, api.Block())}},
+	{name: "block", opt: api.Options{}},
+	{name: "park", opt: api.Options{Strategy: api.Park()}},
+	{name: "spin", opt: api.Options{Strategy: api.Spin(50, api.Block())}},
 }
 
 // everyOp are all operations that an engine on io_uring can do without.
@@ -30,20 +31,20 @@ var socketOps = api.Ops(api.OpSend, api.OpRecv, api.OpSendMsg, api.OpRecvMsg, ap
 	api.OpSocket, api.OpBind, api.OpListen, api.OpUringCmd)
 
 // bare leaves nothing that a kernel may lack, neither features nor operations.
-var bare = column{"bare", api.Options{Disable: api.KernAll, DisableOps: everyOp}}
+var bare = column{name: "bare", opt: api.Options{Disable: api.KernAll, DisableOps: everyOp}}
 
 // nothing leaves no feature that a kernel may lack.
-var nothing = column{"nothing", api.Options{Disable: api.KernAll}}
+var nothing = column{name: "nothing", opt: api.Options{Disable: api.KernAll}}
 
 // masks stand in for kernels that lack features or operations of io_uring.
 var masks = []column{
-	{"no-multishot", api.Options{Disable: api.KernMultishotAccept | api.KernMultishotRecv | api.KernMultishotPoll}},
+	{name: "no-multishot", opt: api.Options{Disable: api.KernMultishotAccept | api.KernMultishotRecv | api.KernMultishotPoll}},
 	nothing,
-	{"nothing-park", api.Options{Disable: api.KernAll, Strategy: api.Park()}},
-	{"no-socket-ops", api.Options{DisableOps: socketOps}},
-	{"no-file-ops", api.Options{DisableOps: everyOp &^ socketOps}},
-	{"no-ops", api.Options{DisableOps: everyOp}},
-	{"no-ops-park", api.Options{DisableOps: everyOp, Strategy: api.Park()}},
+	{name: "nothing-park", opt: api.Options{Disable: api.KernAll, Strategy: api.Park()}},
+	{name: "no-socket-ops", opt: api.Options{DisableOps: socketOps}},
+	{name: "no-file-ops", opt: api.Options{DisableOps: everyOp &^ socketOps}},
+	{name: "no-ops", opt: api.Options{DisableOps: everyOp}},
+	{name: "no-ops-park", opt: api.Options{DisableOps: everyOp, Strategy: api.Park()}},
 	bare,
 	like("5.10", api.KernAll),
 	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll|api.KernFixedBuffers|api.KernFixedFiles)),
@@ -59,7 +60,7 @@ func like(version string, lacks api.KernelFeature) column {
 			o.DisableOps |= api.Ops(c)
 		}
 	}
-	return column{"linux-" + version, o}
+	return column{name: "linux-" + version, opt: o}
 }
 
 // newer compares versions such as 5.10.
@@ -89,11 +90,12 @@ var lacking = []column{
 
 // ringed are the modes of the ring, several in a column where they have nothing to do with each other.
 var ringed = []column{
-	{"ring-coop+workers", api.Options{Ring: api.RingOptions{Taskrun: api.TaskrunCoop, BoundedWorkers: 1, UnboundedWorkers: 32, WorkerCPUs: api.CPUs(0)}}},
+	{name: "ring-restricted", restrict: true},
+	{name: "ring-coop+workers", opt: api.Options{Ring: api.RingOptions{Taskrun: api.TaskrunCoop, BoundedWorkers: 1, UnboundedWorkers: 32, WorkerCPUs: api.CPUs(0)}}},
 }
 
 func off(f api.KernelFeature) column {
-	return column{"no-" + strings.ReplaceAll(f.String(), ",", "+"), api.Options{Disable: f}}
+	return column{name: "no-" + strings.ReplaceAll(f.String(), ",", "+"), opt: api.Options{Disable: f}}
 }
 
 // columns are the ways in which the suite runs on a backend: all of them with SLUICE_MATRIX=full, which is how

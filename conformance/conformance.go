@@ -21,6 +21,8 @@ type Config struct {
 	// Skip leaves cases out: the id of a rule ("STR-3") or of one case ("STR-3-name-with-dashes") and the
 	// reason, which is printed. Default: none.
 	Skip map[string]string
+	// Restrict has the engine of each case do only the operations that the case uses (api.Options.Restrict), Case.Ops. Default: false.
+	Restrict bool
 	// Timeout is how long a case may take before the watchdog ends it. Default: 10 s.
 	Timeout time.Duration
 }

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"syscall"
@@ -304,6 +305,14 @@ var mutants = []fault{
 	}}},
 	{"operations in flight miscounted", "ENG-4", mutant{stats: func(s api.Stats) api.Stats { s.InFlight++; return s }}},
 	{"declares everything native and emulated", "ENG-5", mutant{features: func(f api.Features) api.Features { f.Emulated |= f.Native | 1; f.Native |= 1; return f }}},
+	{"declares what it was told to leave out", "RNG-3", mutant{features: func(f api.Features) api.Features { f.OpsEmulated |= api.Ops(api.OpNop) &^ f.OpsNative; return f }}},
+	{"takes what it was told to leave out", "RNG-3", mutant{submit: func(m *mutant, ops []api.Op) (int, error) {
+		n, err := m.Engine.Submit(ops)
+		if errors.Is(err, api.ErrUnsupported) {
+			return len(ops), nil // that is the fault
+		}
+		return n, err
+	}}},
 	{"performs in Submit", "SUB-2", mutant{submit: func(m *mutant, ops []api.Op) (int, error) {
 		n, err := m.Engine.Submit(ops)
 		_, _ = m.Engine.Complete(nil, api.Wait{}) // that is the fault

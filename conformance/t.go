@@ -62,6 +62,9 @@ type tracked struct {
 func newT(tb TB, c *Case, f Factory, cfg *Config) *T {
 	t := &T{tb: tb, c: c, f: f, opt: cfg.options(), timeout: cfg.timeout(),
 		start: api.Now(), ops: map[api.OpID]*tracked{}, fds: map[int]bool{}, peers: map[int]int{}}
+	if cfg != nil && cfg.Restrict {
+		t.opt.Restrict = c.Ops
+	}
 	if c.Tune != nil {
 		c.Tune(&t.opt)
 		if t.opt.Strategy.Mode == api.ModePark {

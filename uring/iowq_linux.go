@@ -19,7 +19,7 @@ const cpusMax = 1024
 func (d *driver) tryWorkers(o *api.RingOptions) error {
 	if o.BoundedWorkers|o.UnboundedWorkers != 0 {
 		if _, err := d.ring.RegisterIOWQMaxWorkers(0, 0); err != nil { // which only asks
-			return refused("BoundedWorkers, UnboundedWorkers", "5.15", err)
+			return refused("Options.Ring.BoundedWorkers, UnboundedWorkers", "5.15", err)
 		}
 	}
 	if o.WorkerCPUs == (api.CPUSet{}) {
@@ -31,7 +31,7 @@ func (d *driver) tryWorkers(o *api.RingOptions) error {
 			return &api.OptionError{Option: "Ring.WorkerCPUs", Reason: "has " + o.WorkerCPUs.String() +
 				", and the kernel refuses that: not all of them are processors that this program may use, or Linux is older than 5.14"}
 		}
-		return refused("WorkerCPUs", "5.14", err)
+		return refused("Options.Ring.WorkerCPUs", "5.14", err)
 	}
 	return d.ring.UnregisterIOWQAff()
 }
@@ -74,15 +74,4 @@ func (d *driver) unbindWorkers() {
 	if d.modes.WorkerCPUs != (api.CPUSet{}) {
 		_ = d.ring.UnregisterIOWQAff()
 	}
-}
-
-// refused says that the kernel does not take a mode that was asked for.
-func refused(option, minKernel string, err error) error {
-	u := &api.UnavailableError{Backend: name, Reason: "Options.Ring." + option + ": " + err.Error(), Err: err}
-	var errno unix.Errno
-	if errors.As(err, &errno) {
-		u.Err = errno
-	}
-	u.Hint = "it needs Linux " + minKernel + ", or leave it out"
-	return u
 }

@@ -1,6 +1,8 @@
 package uring
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/sluiceio/sluice/api"
@@ -15,6 +17,7 @@ var modes = [...]struct {
 	{"Taskrun: TaskrunInterrupt", "5.6", func(o *api.Options) { o.Ring.Taskrun = api.TaskrunInterrupt }},
 	{"BoundedWorkers", "5.15", func(o *api.Options) { o.Ring.BoundedWorkers = 4 }},
 	{"UnboundedWorkers", "5.15", func(o *api.Options) { o.Ring.UnboundedWorkers = 4 }},
+	{"Restrict", "5.10", func(o *api.Options) { o.Restrict = api.Ops(api.OpNop) }},
 	{"WorkerCPUs", "5.14", func(o *api.Options) { o.Ring.WorkerCPUs = usableCPU() }},
 }
 
@@ -36,9 +39,20 @@ func (Driver) Modes() []api.RingMode {
 // tryModes finds out whether the kernel takes the modes that were asked for, as far as the ring does not show it.
 func (d *driver) tryModes(o *api.RingOptions) error {
 	if o.Taskrun == api.TaskrunCoop && !d.kern.Has(api.KernCoopTaskrun) {
-		return refused("Taskrun", "5.19", unix.EINVAL)
+		return refused("Options.Ring.Taskrun", "5.19", unix.EINVAL)
 	}
 	return d.tryWorkers(o)
+}
+
+// refused says that the kernel does not take a mode that was asked for.
+func refused(option, minKernel string, err error) error {
+	u := &api.UnavailableError{Backend: name, Reason: option + ": " + err.Error(), Err: err}
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		u.Err = errno
+	}
+	u.Hint = "it needs Linux " + minKernel + "; open the engine without it"
+	return u
 }
 
 // usableCPU is a processor that this thread may use.

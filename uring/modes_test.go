@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/core"
+	"github.com/sluiceio/sluice/internal/iouring"
 )
 
 // inThread runs f in a thread of its own, which nobody else uses before or after.
@@ -210,5 +211,38 @@ func complete(t *testing.T, e api.Engine, d time.Duration) {
 	var dst [1]api.Completion
 	if n, err := e.Complete(dst[:], api.Wait{Min: 1, Deadline: api.After(d)}); n != 0 || err != nil {
 		t.Fatalf("Complete: %d %+v, %v", n, dst, err)
+	}
+}
+
+// TestRestricted: the ring of a restricted engine does nothing else, also for one who writes into its queue.
+func TestRestricted(t *testing.T) {
+	e := open(t, &api.Options{Restrict: api.Ops(api.OpSend)})
+	submit(t, e, api.Send(-1, []byte("x"), 1))
+	want(t, wait(t, e, 1)[0], 1, -int(unix.EBADF))
+	r := driverOf(e).ring
+	const mark = kindIgnore<<kindShift | 1 // no slot has it
+	for code := range uint8(iouring.IORING_OP_LAST) {
+		q := r.NextSQE()
+		*q = iouring.SQE{Opcode: code, Fd: -1, UserData: mark}
+		for r.Unsubmitted() > 0 {
+			if _, errno := r.Enter(r.Flush(), 1, iouring.IORING_ENTER_GETEVENTS); errno != 0 {
+				t.Fatal(errno)
+			}
+		}
+		head, tail := r.Peek()
+		if tail != head+1 {
+			t.Fatalf("%d completions of operation %d", tail-head, code)
+		}
+		allowed := api.OpCode(code) == api.OpSend || api.OpCode(code).Valid() && inner.Has(api.OpCode(code))
+		if res := r.CQEAt(head).Res; allowed != (res != -int32(unix.EACCES)) {
+			t.Errorf("operation %d completes with %d", code, res)
+		}
+		r.Advance(1)
+	}
+	if err := r.RegisterFiles([]int32{0}); !errors.Is(err, unix.EACCES) {
+		t.Errorf("registering files: %v", err)
+	}
+	if _, err := r.RegisterPersonality(); !errors.Is(err, unix.EACCES) {
+		t.Errorf("registering a personality: %v", err)
 	}
 }

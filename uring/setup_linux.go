@@ -36,7 +36,7 @@ func newDriver(o *api.Options) (*driver, error) {
 	runtime.LockOSThread() // some of what is tried is about the thread that has made the ring
 	defer runtime.UnlockOSThread()
 	if err := d.open(o, allowed); err != nil {
-		return nil, unavailable("io_uring_setup", err)
+		return nil, err
 	}
 	for _, try := range [...]func() error{
 		func() error { return d.chooseOps(o.DisableOps) },
@@ -64,6 +64,10 @@ func newDriver(o *api.Options) (*driver, error) {
 	}
 	d.clockOff = clockOffset()
 	d.pauses = [...]iouring.Timespec{iouring.NsToTimespec(1e6), iouring.NsToTimespec(1e7)}
+	if err := d.restrict(o.Restrict); err != nil {
+		_ = d.ring.Close() // the error before is the one to report
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -116,10 +120,18 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 			return nil
 		}
 		if drop == len(optional) || !errors.Is(err, unix.EINVAL) {
-			return err
+			return asked(o, err)
 		}
 		allowed &^= optional[drop].feature
 	}
+}
+
+// asked finds out which of the options it was that the kernel has refused.
+func asked(o *api.Options, err error) error {
+	if errors.Is(err, unix.EINVAL) && o.Restrict != 0 {
+		return refused("Options.Restrict", "5.10", err)
+	}
+	return unavailable("io_uring_setup", err)
 }
 
 func setupFlags(o *api.Options, allowed api.KernelFeature) uint32 {
@@ -131,6 +143,9 @@ func setupFlags(o *api.Options, allowed api.KernelFeature) uint32 {
 		if allowed.Has(f.feature) {
 			flags |= f.flags
 		}
+	}
+	if o.Restrict != 0 {
+		flags |= iouring.IORING_SETUP_R_DISABLED // the only time when a ring can be restricted
 	}
 	// The flag costs the kernel two atomic operations per batch. It saves those an enter per look who look without waiting.
 	looks := o.Strategy.Mode == api.ModePark || o.Strategy.Spin > 0

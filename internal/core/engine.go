@@ -78,6 +78,11 @@ func New(name string, opt api.Options, feats api.Features, d Driver) (*Engine, e
 	}
 	e := &Engine{name: name, opt: opt, feats: feats, drv: d, plain: optab.Done(), sync: syncCancel{slot: none}}
 	e.slots.limit = 2*opt.MaxInFlight + 1 + maxDrops // each may have a shadow; and there is one for CancelSync
+	if r := opt.Restrict; r != 0 {
+		e.plain &= r
+		e.feats.OpsNative &= r
+		e.feats.OpsEmulated &= r
+	}
 	e.inbox.limit = opt.MaxInFlight
 	e.wake.fd = w
 	if err := d.Attach(e); err != nil {

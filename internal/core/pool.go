@@ -24,6 +24,9 @@ func (e *Engine) admit(c api.OpCode) error {
 		}
 		return &api.UnsupportedError{Op: c, Reason: why}
 	}
+	if r := e.opt.Restrict; r != 0 && !r.Has(c) {
+		return &api.UnsupportedError{Op: c, Reason: "Options.Restrict leaves it out"}
+	}
 	bound := e.opt.Workers + e.opt.WorkQueue
 	if e.unstarted+e.depth() >= bound {
 		return api.ErrQueueFull

@@ -1,0 +1,55 @@
+package uring
+
+import (
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/iouring"
+	"github.com/sluiceio/sluice/internal/optab"
+)
+
+// inner are the operations of the ring that the engine itself needs: what is waited for, pauses, and cancels.
+var inner = api.Ops(api.OpPoll, api.OpTimeout, api.OpTimeoutRemove, api.OpCancel)
+
+// restrict limits the ring, which is disabled still, to what the engine does with it when it does no other operations than ops. 0 is all.
+func (d *driver) restrict(ops api.OpSet) error {
+	if ops == 0 {
+		return nil
+	}
+	if !ops.Has(api.OpRead) {
+		d.pollWake = true
+	}
+	var rs []iouring.Restriction
+	allow := func(what uint16, args ...uint8) {
+		for _, a := range args {
+			rs = append(rs, iouring.Restriction{Opcode: what, Arg: a})
+		}
+	}
+	for c := range api.OpCode(api.OpCount) {
+		if (inner | ops&^d.emulated&^ours).Has(c) {
+			allow(iouring.IORING_RESTRICTION_SQE_OP, uint8(c)) // the codes are the kernel's
+		}
+	}
+	// What the methods of the engine register.
+	allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RING_FDS, iouring.IORING_UNREGISTER_RING_FDS,
+		iouring.IORING_REGISTER_PBUF_RING, iouring.IORING_UNREGISTER_PBUF_RING)
+	if o := &d.modes; o.BoundedWorkers|o.UnboundedWorkers != 0 || o.WorkerCPUs != (api.CPUSet{}) {
+		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_IOWQ_MAX_WORKERS, iouring.IORING_REGISTER_IOWQ_AFF,
+			iouring.IORING_UNREGISTER_IOWQ_AFF)
+	}
+	if takesGroups(ops) {
+		allow(iouring.IORING_RESTRICTION_SQE_FLAGS_ALLOWED, iouring.IOSQE_BUFFER_SELECT)
+	}
+	if err := d.ring.RegisterRestrictions(rs); err != nil {
+		return refused("Options.Restrict", "5.10", err)
+	}
+	return nil
+}
+
+// takesGroups says whether one of the operations takes buffers of groups.
+func takesGroups(ops api.OpSet) bool {
+	for c := range api.OpCode(api.OpCount) {
+		if ops.Has(c) && optab.Of(c).Flags.Has(api.BufferSelect) {
+			return true
+		}
+	}
+	return false
+}
