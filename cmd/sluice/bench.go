@@ -84,7 +84,7 @@ each of 1, 64 and 512 connections with 64 and 4096 bytes.`,
 	f.Var(b.wait, "wait", waitUsage)
 	f.StringVar(&b.dir, "dir", "", "where to put the file (default: the system's directory for temporary files)")
 	f.BoolVar(&b.json, "json", false, "print JSON")
-	cmd.AddCommand(newFileBench())
+	cmd.AddCommand(newFileBench(), newNopBench())
 	return cmd
 }
 

@@ -215,7 +215,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "--help", "help", "help help", "help serve", "help serve echo", "serve echo --help", "load echo --help", "bench --help", "bench file --help", "probe --help"} {
+	for _, args := range []string{"", "--help", "help", "help help", "help serve", "help serve echo", "serve echo --help", "load echo --help", "bench --help", "bench file --help", "bench nop --help", "probe --help"} {
 		if status, stdout, stderr := sluice(t, strings.Fields(args)...); status != 0 || !strings.Contains(stdout, "Usage:") || stderr != "" {
 			t.Errorf("sluice %s: status %d, %q, %q", args, status, stdout, stderr)
 		}
