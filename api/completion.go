@@ -13,7 +13,7 @@ const (
 	More CompletionFlags = 1 << iota
 	// Buffer means that Buf is a leased buffer of a group, to be given back by its Lease.
 	Buffer
-	// BufferMore means that more data may come in the rest of the same buffer (incremental groups).
+	// BufferMore means that the buffer is not full: what comes next in its group goes behind Buf (incremental groups).
 	BufferMore
 	// Notif means that the memory of a zero-copy send is free again.
 	Notif

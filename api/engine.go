@@ -21,7 +21,7 @@ type Engine interface {
 	// completions. It returns how many, which is less than w.Min only when w.Deadline passed
 	// or Wake was called; neither is an error. Completions that do not fit into dst are kept
 	// for the next call. An empty dst performs and does not wait. Errors:
-	//   - ErrClosed, ErrNotOwner
+	//   - ErrClosed, ErrNotOwner; ErrReentrant from OnLow of a BufferGroup
 	//   - *UnsupportedError: the engine cannot wait as w.Strategy says
 	//   - an error of the system: the engine is no longer usable; close it.
 	Complete(dst []Completion, w Wait) (n int, err error)
@@ -189,15 +189,17 @@ type BufferGroupOptions struct {
 	Count int
 	// Size is the size of each in bytes, 1 to 1 MiB. 0: 4096.
 	Size int
-	// Max is the largest Count that Resize can be asked for, a power of two up to 32768. 0: Count.
+	// Max is the largest Count that Resize can be asked for, a power of two from Count to 32768. 0: Count. With Max alone, Count is 256 or Max.
 	Max int
 	// Incremental puts what comes one piece behind the other into the same buffer, until it is full, rather than each into a buffer of its own.
-	// Each piece has a lease; the buffer is used anew when it is full and all of them are back.
+	// Each piece has a lease; the buffer is used anew when it is full and all of them are back. A receive takes no more than the rest of a buffer:
+	// a datagram that is larger is cut. Linux 6.12 does it; elsewhere it is emulated. Default: off. Backends: all.
 	Incremental bool
-	// LowWater has OnLow called when fewer buffers than this are left. 0: never.
+	// LowWater has OnLow called when fewer buffers than this are left (BufferGroup.Available), 0 to Max. 0: never.
 	LowWater int
-	// OnLow is called in Complete, in the owner's goroutine, once each time that what is left falls below LowWater. It may call
-	// anything that the owner may, but Complete, CancelSync and a Close.
+	// OnLow is called in Complete, in the owner's goroutine, once each time that what is left falls below LowWater, behind the turn in
+	// which it has; and not again before as many as LowWater have been left meanwhile. It may call anything that the owner may: Resize and
+	// Submit, for example. Only Complete, CancelSync and the Close of the engine or of a group are ErrReentrant. nil: nothing is called.
 	OnLow func(BufferGroup)
 }
 
@@ -206,12 +208,12 @@ type BufferGroupOptions struct {
 type BufferGroup interface {
 	// ID is what Op.Group refers to.
 	ID() uint16
-	// Release gives a buffer back, also after Close. Its memory must not be used afterwards. It returns
+	// Release gives a buffer back, or a piece of one, also after Close. Its memory must not be used afterwards. It returns
 	// ErrLease when the lease is not out.
 	Release(l Lease) error
 	// Available is how many buffers are not out. One of which a part is out, and that has room for more, counts as not out.
 	Available() int
-	// Count is how many buffers there are.
+	// Count is how many buffers there are, those that are out and those that are superfluous since a Resize included.
 	Count() int
 	// Resize makes it count buffers, 1 to Max. New ones are there at once. Superfluous ones go when they come back from a
 	// lease: Count shrinks as they do, and no lease is lost. It returns an *OptionError for a count out of range, ErrClosed, ErrNotOwner.

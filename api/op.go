@@ -105,7 +105,9 @@ const (
 	// IntoSlot puts the new file into a slot of the table of registered files, Op.Group, rather than giving it an fd. Op.Into sets it.
 	// For accept, socket, openat, openat2 and pipe.
 	IntoSlot
-	// Bundle lets a receive fill several buffers of its group at a time, and a send take several of them.
+	// Bundle lets a receive with BufferSelect fill several buffers of its group at a time, and a send take several of them (SendBundle). Each buffer
+	// has a completion and a lease. A multishot receive delivers what it would without, with fewer system calls. Any other takes all that is
+	// there, as far as the group's buffers go, and its completions but the last have More. It has no effect on datagrams; with WaitAll it is EINVAL.
 	Bundle
 	// ReportUsage makes the notification of a zero-copy send say with Copied whether the data was copied after all.
 	ReportUsage

@@ -140,6 +140,54 @@ func platformAllocs() []allocCase {
 				u.want(u.do(api.Recv(a, buf, 1).Until(api.After(farAway))), 16)
 			}
 		}},
+		{name: "pieces of an incremental buffer, and low water", ops: recvOnly, requires: pieceFeats, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			calls := 0
+			g := t.Group(api.BufferGroupOptions{Count: 4, Size: 100, Incremental: true, LowWater: 4, OnLow: func(api.BufferGroup) { calls++ }})
+			u := &turner{t: t}
+			t.Submit(api.RecvMultishot(a, 0, 1))
+			out := make([]byte, 10)
+			var held [10]api.Lease
+			return func() {
+				before := calls
+				for i := range held { // a buffer
+					u.put(b, out)
+					c := u.one()
+					u.want(c, 10)
+					held[i] = c.Lease
+				}
+				for _, l := range held {
+					if err := g.Release(l); err != nil {
+						t.Fatalf("Release: %v", err)
+					}
+				}
+				if calls != before+1 {
+					t.Fatalf("OnLow has been called %d times", calls-before)
+				}
+			}
+		}},
+		{name: "bundles", ops: recvOnly, requires: bundleFeats, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			c, d := t.TCP(false)
+			g := t.Group(api.BufferGroupOptions{Count: 32, Size: 16})
+			u := &turner{t: t}
+			t.Submit(bundled(api.RecvMultishot(a, 0, 1)))
+			out := make([]byte, 100)
+			release := func(c *api.Completion) bool {
+				if err := g.Release(c.Lease); err != nil {
+					t.Fatalf("Release: %v", err)
+				}
+				return c.Res == 4 // of 100 bytes, the last
+			}
+			return func() {
+				u.put(b, out)
+				for !release(u.one()) {
+				}
+				u.put(d, out)
+				for c := u.do(bundled(api.RecvBuffer(c, 0, 2))); !release(c); c = u.one() {
+				}
+			}
+		}},
 		{name: "multishot recv", ops: recvOnly, requires: bufferFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})

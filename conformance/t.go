@@ -284,7 +284,7 @@ func (t *T) check(c *api.Completion) {
 		return
 	case c.Tag != op.tag && (c.Tag != op.retag || op.retag == 0) || c.Code != op.code:
 		t.Errorf("completion %s of an operation with the tag %d and the code %v", show(c), op.tag, op.code)
-	case c.More() && op.flags&api.Multishot == 0:
+	case c.More() && op.flags&(api.Multishot|api.Bundle) == 0:
 		t.Errorf("completion with More of an operation that is not multishot: %s", show(c))
 	case c.More() && c.Res < 0 && (op.code != api.OpTimeout || int(c.Res) != etime):
 		t.Errorf("completion with More of a failed operation: %s", show(c))

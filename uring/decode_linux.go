@@ -113,22 +113,58 @@ func (d *driver) received(s *core.Slot, res int32, flags uint32) {
 		return
 	}
 	bid := uint16(flags >> iouring.IORING_CQE_BUFFER_SHIFT)
+	if res > 0 && s.Op.Flags&api.Bundle != 0 {
+		bid, res = d.spread(s, bid, res)
+	}
 	switch {
 	case res > 0 && flags&more != 0:
 		d.e.EmitBuffer(s, bid, res)
 	case res > 0 && s.Op.Flags&api.Multishot == 0:
-		d.e.EndBuffer(s, bid, res)
+		d.endBuffer(s, bid, res)
 	case res > 0:
 		d.e.EmitBuffer(s, bid, res)
 		d.goOn(s)
 	default:
-		d.Recycle(s.Group, bid) // it was taken and not used
+		if !s.Group.Incremental() { // where a buffer stays until it is full
+			d.Recycle(s.Group, bid) // it was taken and not used
+		}
 		if res < 0 {
 			d.fail(s, res)
 			return
 		}
 		d.e.End(s, 0)
 	}
+}
+
+// spread delivers what a bundle has filled but for the last buffer, and says which that is, and how much is in it.
+func (d *driver) spread(s *core.Slot, bid uint16, n int32) (uint16, int32) {
+	if s.Holds() {
+		d.e.EmitHeld(s)
+	}
+	r := d.groups[s.Op.Group]
+	for {
+		room := int32(len(s.Group.Rest(bid)))
+		if n <= room {
+			return bid, n
+		}
+		d.e.EmitBuffer(s, bid, room)
+		bid, n = r.behind(bid), n-room
+	}
+}
+
+// endBuffer ends a receive that is no multishot, with n bytes in a buffer. With Bundle it goes on, without waiting, as long as there is
+// data: the kernel stops before a buffer that it cannot fill, and takes one only when it does not know how much there is.
+func (d *driver) endBuffer(s *core.Slot, bid uint16, n int32) {
+	if s.Op.Flags&api.Bundle != 0 && int(n) == len(s.Group.Rest(bid)) && s.Group.Available() > 1 && !s.Ending() {
+		d.count.Enters++
+		if inq, errno := sysx.InQ(s.Op.FD); errno == 0 && inq > 0 {
+			s.Hold(bid, n)
+			s.Leg &^= polled
+			d.put(s)
+			return
+		}
+	}
+	d.e.EndBuffer(s, bid, n)
 }
 
 // goOn starts the next round of a multishot operation that the kernel has ended, or that it does not know: it ends
@@ -230,6 +266,8 @@ func (d *driver) accepted(s *core.Slot, res int32, flags uint32) {
 // fail ends an operation whose leg has failed, unless it is one of the ways to fail that a program never sees.
 func (d *driver) fail(s *core.Slot, res int32) {
 	switch {
+	case s.Holds():
+		d.e.End(s, res) // there is no more
 	case res == -int32(unix.EAGAIN) && !mayFail(&s.Op):
 		d.wait(s, verdictOf(&s.Op))
 	case (core.Interrupted(res) || res == -int32(unix.ECANCELED)) && !s.Ending():

@@ -82,13 +82,14 @@ func (d *driver) prepare(s *core.Slot) bool {
 	if fixedOps.Has(s.Op.Code) {
 		return d.prepareFixed(s)
 	}
-	if d.emulated.Has(s.Op.Code) || s.Group != nil && d.soft {
+	if d.emulated.Has(s.Op.Code) || s.Group != nil && !s.Group.HandsOut() {
 		d.flushFirst()
 		d.start(s)
 		return false
 	}
 	var errno unix.Errno
 	switch s.Op.Code {
+	case api.OpRecv: // there is a group that is handed out here, and this is not about it
 	case api.OpReadv, api.OpWritev:
 		m := s.NeedMsg()
 		m.Set(s.Op.Msg.Bufs, nil)
@@ -258,6 +259,14 @@ func (d *driver) encodeRecv(q *iouring.SQE, s *core.Slot) {
 	q.SetBufferGroup(op.Group)
 	if op.Flags&api.Multishot != 0 && d.kern.Has(api.KernMultishotRecv) {
 		q.Ioprio = iouring.IORING_RECV_MULTISHOT
+	}
+	if op.Flags&api.Bundle != 0 {
+		if d.bundles {
+			q.Ioprio |= iouring.IORING_RECVSEND_BUNDLE
+		}
+		if s.Holds() {
+			q.OpFlags |= unix.MSG_DONTWAIT // see endBuffer
+		}
 	}
 }
 

@@ -15,15 +15,25 @@ import (
 type group struct {
 	g     *core.Group // keeps the memory alive, which the ring does not
 	ring  *iouring.BufRing
-	dirty bool // it is in driver.dirty
+	at    []uint16 // by buffer: where in the ring it was put last
+	order []uint16 // the ring: which buffer was put there last
+	dirty bool     // it is in driver.dirty
 }
+
+// behind is the buffer that the kernel takes after bid.
+func (r *group) behind(bid uint16) uint16 { return r.order[(int(r.at[bid])+1)&(len(r.order)-1)] }
 
 // AddGroup implements core.Driver.
 func (d *driver) AddGroup(g *core.Group) (handsOut bool, err error) {
-	if d.soft {
+	flags := uint16(0)
+	if g.Incremental() {
+		flags = iouring.IOU_PBUF_RING_INC
+	}
+	if d.soft || g.Incremental() && !d.kern.Has(api.KernIncremental) {
+		d.special |= api.Ops(api.OpRecv) // see prepare
 		return false, nil
 	}
-	ring, err := iouring.NewBufRing(d.ring, uint16(g.Count()), g.ID(), 0)
+	ring, err := iouring.NewBufRing(d.ring, uint16(g.Max()), g.ID(), flags)
 	if errors.Is(err, unix.EEXIST) {
 		return false, api.ErrNotOwner // the core has seen that there is no such group
 	}
@@ -33,7 +43,7 @@ func (d *driver) AddGroup(g *core.Group) (handsOut bool, err error) {
 	if n := int(g.ID()) + 1; n > len(d.groups) {
 		d.groups = append(d.groups, make([]*group, n-len(d.groups))...)
 	}
-	d.groups[g.ID()] = &group{g: g, ring: ring}
+	d.groups[g.ID()] = &group{g: g, ring: ring, at: make([]uint16, g.Max()), order: make([]uint16, g.Max())}
 	for bid := range g.Count() {
 		d.Recycle(g, uint16(bid))
 	}
@@ -43,7 +53,7 @@ func (d *driver) AddGroup(g *core.Group) (handsOut bool, err error) {
 
 // RemoveGroup implements core.Driver.
 func (d *driver) RemoveGroup(g *core.Group) {
-	if d.soft || int(g.ID()) >= len(d.groups) || d.groups[g.ID()] == nil {
+	if !g.HandsOut() || int(g.ID()) >= len(d.groups) || d.groups[g.ID()] == nil {
 		return
 	}
 	d.publish()
@@ -58,6 +68,8 @@ func (d *driver) RemoveGroup(g *core.Group) {
 func (d *driver) Recycle(g *core.Group, bid uint16) {
 	r := d.groups[g.ID()]
 	p, n := iouring.Bytes(g.Bytes(bid))
+	i := r.ring.Tail() & uint16(len(r.order)-1)
+	r.at[bid], r.order[i] = i, bid
 	r.ring.Add(p, n, bid)
 	if !d.deferred {
 		// The kernel receives at any time, not only while we are in it.

@@ -49,11 +49,9 @@ func newDriver(o *api.Options) (*driver, error) {
 		}
 	}
 	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&d.wake) | d.enterFeatures())
+	d.bundles = d.kern.Has(api.KernBundles|api.KernBufferRings) && bundlesRight()
 	d.soft = !d.kern.Has(api.KernBufferRings) || d.emulated.Has(api.OpRecv)
 	d.special = prepared | d.emulated
-	if d.soft {
-		d.special |= api.Ops(api.OpRecv)
-	}
 	if d.kern.Has(api.KernNoSignal) {
 		d.noSignal, d.tries.NoSignal = sysx.RWFNoSignal, sysx.RWFNoSignal
 	}

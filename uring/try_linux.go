@@ -48,13 +48,11 @@ func (d *driver) try(s *core.Slot) {
 		case s.Op.Flags&api.Multishot == 0 || attempt.Last(s, res):
 			d.endTried(s, res, bid)
 			return
-		case bid >= 0:
-			d.e.EmitBuffer(s, uint16(bid), res)
 		default:
-			d.e.Emit(s, res)
+			d.tries.Emit(d.e, s, bid, res)
 		}
 		s.Leg &^= polled | 3<<pauseShift
-		if d.e.Room() <= 0 || bid >= 0 && int(res) < s.Group.Size() {
+		if d.e.Room() <= 0 || bid >= 0 && int(res) < d.tries.Asked {
 			break // as a rule there is no more, and if there is, the poll says so at once
 		}
 	}
@@ -62,12 +60,8 @@ func (d *driver) try(s *core.Slot) {
 }
 
 func (d *driver) endTried(s *core.Slot, res int32, bid int) {
-	if bid >= 0 {
-		d.e.EndBuffer(s, uint16(bid), res)
-		return
-	}
 	attempt.Release(s)
-	d.e.End(s, res)
+	d.tries.End(d.e, s, bid, res)
 }
 
 // wait puts the leg that waits until s may be tried again, here or by the kernel, which says EAGAIN to an operation that may wait when

@@ -24,6 +24,9 @@ const (
 // Tries makes attempts and counts the system calls. The zero value is ready.
 type Tries struct {
 	Calls uint64
+	// Asked is how many bytes the last receive into a buffer of a group had room for.
+	Asked  int
+	bundle bundle
 	// NoSignal is what sysx.NoSignal has found.
 	NoSignal int
 

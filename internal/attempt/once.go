@@ -20,7 +20,7 @@ func (t *Tries) Once(s *core.Slot) (res int32, bid int, v Verdict) {
 // Last says whether the result of an attempt is the last of a multishot operation.
 func Last(s *core.Slot, res int32) bool { return res < 0 || res == 0 && s.Op.Code == api.OpRecv }
 
-// recvBuffer receives once into a buffer of the operation's group.
+// recvBuffer receives once into a buffer of the operation's group, with Bundle into as many as it takes.
 func (t *Tries) recvBuffer(s *core.Slot) (int32, int, Verdict) {
 	g := s.Group
 	bid, ok := g.Take()
@@ -30,9 +30,14 @@ func (t *Tries) recvBuffer(s *core.Slot) (int32, int, Verdict) {
 		}
 		return 0, -1, Readable
 	}
-	n, errno := t.RecvInto(s, g.Bytes(bid))
+	if s.Op.Flags&api.Bundle != 0 {
+		return t.recvBundle(s, bid)
+	}
+	b := g.Rest(bid)
+	t.Asked = len(b)
+	n, errno := t.RecvInto(s, b)
 	if errno == 0 && n > 0 {
-		return int32(min(n, g.Size())), int(bid), Done // MSG_TRUNC tells of more than there is in the buffer
+		return int32(min(n, len(b))), int(bid), Done // MSG_TRUNC tells of more than there is in the buffer
 	}
 	g.Untake(bid)
 	res, v := outcome(s, 0, errno, Readable)

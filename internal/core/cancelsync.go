@@ -18,7 +18,7 @@ type syncCancel struct {
 
 // CancelSync implements api.Engine.
 func (e *Engine) CancelSync(op api.Op, limit time.Duration) (int, error) {
-	if err := e.enter(); err != nil {
+	if err := e.enterWait(); err != nil {
 		return 0, err
 	}
 	if op.Code != api.OpCancel || op.Flags&^(byMany|api.First) != 0 || checkCancel(&op) != 0 {

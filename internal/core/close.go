@@ -45,6 +45,9 @@ func (e *Engine) Close() error {
 	if !e.owner.Mine() {
 		return api.ErrNotOwner
 	}
+	if e.calling {
+		return api.ErrReentrant
+	}
 	e.ending = true
 	err := e.cancelAll()
 	if errors.Is(err, api.ErrNotOwner) {

@@ -292,6 +292,53 @@ func TestStaleIDs(t *testing.T) {
 	}
 }
 
+// TestPieces checks that the release of a piece spoils that piece and no other, in the invariants build, and in every build leaves the others
+// to the program.
+func TestPieces(t *testing.T) {
+	e, _ := open(t, nil)
+	bg, err := e.NewBufferGroup(api.BufferGroupOptions{Count: 1, Size: 8, Incremental: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := bg.(*Group)
+	var bufs [3][]byte
+	var leases [3]api.Lease
+	for i, s := range []string{"ab", "cde", "fgh"} {
+		bid, ok := g.Take()
+		if copy(g.Rest(bid), s); !ok {
+			t.Fatalf("nothing to take for piece %d", i)
+		}
+		bufs[i], leases[i], _ = g.lease(bid, int32(len(s)))
+	}
+	if _, ok := g.Take(); ok || g.Available() != 0 {
+		t.Fatalf("there is a buffer to take when the only one is full, %d available", g.Available())
+	}
+	if err := g.Release(leases[1]); err != nil {
+		t.Fatal(err)
+	}
+	want := "cde"
+	if invariants.Enabled {
+		want = "\xDB\xDB\xDB"
+	}
+	if got := string(bufs[1]); got != want {
+		t.Errorf("the piece that is back holds %q, want %q", got, want)
+	}
+	if string(bufs[0]) != "ab" || string(bufs[2]) != "fgh" {
+		t.Errorf("the pieces that are out hold %q and %q", bufs[0], bufs[2])
+	}
+	// Generations begin anew before they overflow.
+	g.gens[0] = genMax
+	if err := g.Release(g.leaseOf(0, genMax+1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Release(g.leaseOf(0, genMax+3)); err != nil {
+		t.Fatal(err)
+	}
+	if bid, ok := g.Take(); !ok || bid != 0 || g.gens[0] != 0 || len(g.Rest(0)) != 8 {
+		t.Errorf("took %d, %v, generation %#x, room for %d bytes", bid, ok, g.gens[0], len(g.Rest(0)))
+	}
+}
+
 func TestLeases(t *testing.T) {
 	e, _ := open(t, nil)
 	bg, err := e.NewBufferGroup(api.BufferGroupOptions{ID: 3, Count: 2, Size: 16})
@@ -300,7 +347,7 @@ func TestLeases(t *testing.T) {
 	}
 	g := bg.(*Group)
 	bid, _ := g.Take()
-	b, l := g.lease(bid, 5)
+	b, l, _ := g.lease(bid, 5)
 	if len(b) != 5 || cap(b) != 5 || l.Group() != 3 || g.Available() != 1 {
 		t.Fatalf("len %d, cap %d, group %d, available %d", len(b), cap(b), l.Group(), g.Available())
 	}

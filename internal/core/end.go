@@ -30,13 +30,16 @@ func (e *Engine) Emit(s *Slot, res int32) {
 
 // EmitBuffer is Emit with a buffer of the operation's group.
 func (e *Engine) EmitBuffer(s *Slot, bid uint16, n int32) {
-	buf, lease := s.Group.lease(bid, n)
-	e.deliver(&api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: n, Flags: api.More | api.Buffer,
-		Buf: buf, Lease: lease, Code: s.Op.Code})
+	c := s.buffered(bid, n, api.More)
+	e.deliver(&c)
 }
 
 // End delivers the last completion of s and frees it.
 func (e *Engine) End(s *Slot, res int32) {
+	if s.Held != none {
+		e.endHeld(s, res)
+		return
+	}
 	invariants.Check(s.state != stateFree, "the operation in slot %d has ended twice", s.Index)
 	c := api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: s.result(res), Code: s.Op.Code}
 	if c.Res == 0 && s.Op.Flags&api.EOF != 0 && atEnd(&s.Op) {
@@ -54,9 +57,17 @@ func (e *Engine) End(s *Slot, res int32) {
 // EndBuffer is End with a buffer of the operation's group.
 func (e *Engine) EndBuffer(s *Slot, bid uint16, n int32) {
 	invariants.Check(s.state != stateFree, "the operation in slot %d has ended twice", s.Index)
-	buf, lease := s.Group.lease(bid, n)
-	c := api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: n, Flags: api.Buffer, Buf: buf, Lease: lease, Code: s.Op.Code}
+	c := s.buffered(bid, n, 0)
 	e.last(s, &c)
+}
+
+// buffered is a completion of s that carries the next n bytes of a buffer.
+func (s *Slot) buffered(bid uint16, n int32, flags api.CompletionFlags) api.Completion {
+	buf, lease, more := s.Group.lease(bid, n)
+	if more {
+		flags |= api.BufferMore
+	}
+	return api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: n, Flags: flags | api.Buffer, Buf: buf, Lease: lease, Code: s.Op.Code}
 }
 
 // atEnd says whether a result of 0 means that the stream has ended. A datagram may be empty.

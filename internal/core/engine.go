@@ -24,6 +24,7 @@ type Engine struct {
 	files   files
 	bufs    buffers
 	groups  []*Group             // by id; grown to the largest
+	lows    []*Group             // have fallen below their water mark: see callLow
 	run     fifo.Queue[api.OpID] // submitted, or their turn has come
 	drain   drain
 	waiting waiting
@@ -55,6 +56,7 @@ type Engine struct {
 	settling bool        // completions are taken without a Complete: see settle
 	ending   bool        // Close is at work: completions are dropped
 	reaching bool        // reach is at work
+	calling  bool        // callLow is at work
 	failed   error       // of the system; the engine is of no more use
 
 	plain     api.OpSet // what Submit takes without a second look

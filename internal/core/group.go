@@ -1,25 +1,34 @@
 package core
 
 import (
+	"math"
+
 	"github.com/sluiceio/sluice/api"
-	"github.com/sluiceio/sluice/internal/invariants"
 )
 
 // Group implements api.BufferGroup. Its memory is on the Go heap, so that a program which
 // keeps a buffer past its lease reads stale bytes and never crashes.
 type Group struct {
-	// Mem are the buffers, one after the other.
-	Mem []byte
-	// count is how many there are.
-	count int
+	e    *Engine
+	id   uint16
+	size int
+	max  int
 
-	e        *Engine
-	id       uint16
-	size     int
-	free     []uint16 // where the driver does not hand out the buffers itself
-	gens     []uint32 // odd while the buffer is out
-	out      int
-	users    int // operations in flight
+	// bufs are the buffers by their ids, nil where one has gone since the group was made smaller. Those that are made at a time are one
+	// piece of memory.
+	bufs [][]byte
+	gone []uint16 // the ids of those that have gone
+	free []uint16 // where the driver does not hand out the buffers itself; the last is the next
+	gens []uint32 // by id: odd while the buffer is out. Of an incremental group: the generation before that of the first piece in it
+
+	count  int // how many there are
+	target int // how many there shall be: count comes down to it as leases come back
+	out    int
+	users  int // operations in flight
+
+	parts *parts // of an incremental group, else nil
+	low   low
+
 	handsOut bool
 	closing  bool // takes no more operations
 	closed   bool
@@ -40,25 +49,14 @@ func (e *Engine) NewBufferGroup(o api.BufferGroupOptions) (api.BufferGroup, erro
 	if err := e.enter(); err != nil {
 		return nil, err
 	}
-	if o.Count == 0 {
-		o.Count = defaultGroupCount
+	if err := e.checkGroup(&o); err != nil {
+		return nil, err
 	}
-	if o.Size == 0 {
-		o.Size = defaultGroupSize
+	g := &Group{e: e, id: o.ID, size: o.Size, max: o.Max, target: o.Count, low: low{water: o.LowWater, call: o.OnLow}}
+	if o.Incremental {
+		g.parts = &parts{current: none}
 	}
-	switch {
-	case o.Count < 1 || o.Count > maxGroupCount || o.Count&(o.Count-1) != 0:
-		return nil, &api.OptionError{Option: "BufferGroupOptions.Count", Reason: "must be a power of two from 1 to 32768"}
-	case o.Size < 1 || o.Size > maxGroupSize:
-		return nil, &api.OptionError{Option: "BufferGroupOptions.Size", Reason: "must be from 1 byte to 1 MiB"}
-	case e.group(o.ID) != nil:
-		return nil, &api.OptionError{Option: "BufferGroupOptions.ID", Reason: "there is a group with this id; close it first"}
-	}
-	g := &Group{e: e, id: o.ID, size: o.Size, count: o.Count, Mem: make([]byte, o.Count*o.Size), gens: make([]uint32, o.Count)}
-	// Above all leases of former groups, so that none of them fits a group with the same id.
-	for i := range g.gens {
-		g.gens[i] = e.genBase
-	}
+	g.grow(o.Count)
 	var err error
 	if g.handsOut, err = e.drv.AddGroup(g); err != nil {
 		return nil, err
@@ -73,6 +71,81 @@ func (e *Engine) NewBufferGroup(o api.BufferGroupOptions) (api.BufferGroup, erro
 	}
 	e.groups[o.ID] = g
 	return g, nil
+}
+
+// checkGroup sets what is left open in o to its defaults, and finds what is wrong with it.
+func (e *Engine) checkGroup(o *api.BufferGroupOptions) error {
+	if o.Count == 0 {
+		o.Count = defaultGroupCount
+		if o.Max > 0 {
+			o.Count = min(o.Count, o.Max)
+		}
+	}
+	if o.Size == 0 {
+		o.Size = defaultGroupSize
+	}
+	if o.Max == 0 {
+		o.Max = o.Count
+	}
+	switch {
+	case o.Count < 1 || o.Count > maxGroupCount || o.Count&(o.Count-1) != 0:
+		return &api.OptionError{Option: "BufferGroupOptions.Count", Reason: "must be a power of two from 1 to 32768"}
+	case o.Max < o.Count || o.Max > maxGroupCount || o.Max&(o.Max-1) != 0:
+		return &api.OptionError{Option: "BufferGroupOptions.Max", Reason: "must be a power of two from Count to 32768"}
+	case o.Size < 1 || o.Size > maxGroupSize || uint64(o.Size)*uint64(o.Max) > math.MaxInt:
+		return &api.OptionError{Option: "BufferGroupOptions.Size", Reason: "must be from 1 byte to 1 MiB, and Max of them must fit into memory"}
+	case o.LowWater < 0 || o.LowWater > o.Max:
+		return &api.OptionError{Option: "BufferGroupOptions.LowWater", Reason: "must be from 0 to Max"}
+	case e.group(o.ID) != nil:
+		return &api.OptionError{Option: "BufferGroupOptions.ID", Reason: "there is a group with this id; close it first"}
+	}
+	return nil
+}
+
+// grow makes n more buffers, and returns their ids, which hold until the next call.
+func (g *Group) grow(n int) []uint16 {
+	mem := make([]byte, n*g.size)
+	ids := make([]uint16, n)
+	for i := range ids {
+		b := mem[i*g.size : (i+1)*g.size : (i+1)*g.size]
+		if last := len(g.gone) - 1; last >= 0 {
+			ids[i] = g.gone[last]
+			g.gone = g.gone[:last]
+			g.bufs[ids[i]] = b
+			continue
+		}
+		ids[i] = uint16(len(g.bufs))
+		g.bufs = append(g.bufs, b)
+		// Above all leases of former groups, so that none of them fits a group with the same id.
+		g.gens = append(g.gens, g.e.genBase)
+		if g.parts != nil {
+			g.parts.of = append(g.parts.of, part{})
+		}
+	}
+	g.count += n
+	return ids
+}
+
+// Resize implements api.BufferGroup.
+func (g *Group) Resize(count int) error {
+	if g.closed {
+		return api.ErrClosed
+	}
+	if err := g.e.enter(); err != nil {
+		return err
+	}
+	if count < 1 || count > g.max {
+		return &api.OptionError{Option: "Resize", Reason: "the count must be from 1 to BufferGroupOptions.Max"}
+	}
+	g.target = count
+	if count <= g.count {
+		return nil // those that are not out stay: a kernel that has them cannot be asked for one back
+	}
+	for _, bid := range g.grow(count - g.count) {
+		g.recycle(bid)
+	}
+	g.rise()
+	return nil
 }
 
 func (e *Engine) group(id uint16) *Group {
@@ -91,12 +164,29 @@ func (g *Group) Size() int { return g.size }
 // Count implements api.BufferGroup.
 func (g *Group) Count() int { return g.count }
 
+// Max is the largest count that Resize takes.
+func (g *Group) Max() int { return g.max }
+
 // Available implements api.BufferGroup.
 func (g *Group) Available() int { return g.count - g.out }
 
+// Incremental says whether one piece of data goes behind the other into the same buffer.
+func (g *Group) Incremental() bool { return g.parts != nil }
+
+// HandsOut says whether the driver hands out the buffers itself.
+func (g *Group) HandsOut() bool { return g.handsOut }
+
 // Take takes a buffer, where the driver does not hand them out itself. The one that came back
-// last goes first: its memory is still in the cache.
+// last goes first: its memory is still in the cache. Of an incremental group it is the same one until it is full.
 func (g *Group) Take() (bid uint16, ok bool) {
+	if g.parts != nil && g.parts.current != none {
+		return uint16(g.parts.current), true
+	}
+	return g.TakeNext()
+}
+
+// TakeNext takes another buffer, behind one that Take has taken: what does not fit into that one goes into this.
+func (g *Group) TakeNext() (bid uint16, ok bool) {
 	n := len(g.free)
 	if n == 0 {
 		return 0, false
@@ -106,43 +196,22 @@ func (g *Group) Take() (bid uint16, ok bool) {
 	return bid, true
 }
 
-// Untake gives a buffer back that Take took and no completion carries.
-func (g *Group) Untake(bid uint16) { g.free = append(g.free, bid) }
-
-// Bytes is the memory of one buffer.
-func (g *Group) Bytes(bid uint16) []byte {
-	at := int(bid) * g.size
-	return g.Mem[at : at+g.size : at+g.size]
-}
-
-// lease marks a buffer as out.
-func (g *Group) lease(bid uint16, n int32) ([]byte, api.Lease) {
-	g.gens[bid]++
-	g.out++
-	b := g.Bytes(bid)[:n:n]
-	raceLease(b)
-	return b, api.Lease(g.gens[bid])<<32 | api.Lease(g.id)<<16 | api.Lease(bid)
-}
-
-// Release implements api.BufferGroup.
-func (g *Group) Release(l api.Lease) error {
-	bid := uint16(l)
-	gen := uint32(l >> 32)
-	if l.Group() != g.id || int(bid) >= g.count || g.gens[bid] != gen || gen&1 == 0 {
-		return api.ErrLease
-	}
-	raceRelease(g.Bytes(bid))
-	invariants.Mangle(g.Bytes(bid))
-	g.gens[bid]++
-	g.out--
-	switch {
-	case g.closed:
-	case g.handsOut:
-		g.e.drv.Recycle(g, bid)
-	default:
+// Untake gives a buffer back that Take or TakeNext took and no completion carries. Of several, the last goes first.
+func (g *Group) Untake(bid uint16) {
+	if g.parts == nil || g.parts.current != int32(bid) {
 		g.free = append(g.free, bid)
 	}
-	return nil
+}
+
+// Bytes is the memory of one buffer.
+func (g *Group) Bytes(bid uint16) []byte { return g.bufs[bid] }
+
+// Rest is where the next piece of data goes in a buffer: all of it, unless the group is incremental.
+func (g *Group) Rest(bid uint16) []byte {
+	if g.parts == nil {
+		return g.bufs[bid]
+	}
+	return g.bufs[bid][g.parts.of[bid].fill:]
 }
 
 // Close implements api.BufferGroup.
@@ -150,7 +219,7 @@ func (g *Group) Close() error {
 	if g.closed {
 		return api.ErrClosed
 	}
-	if err := g.e.enter(); err != nil {
+	if err := g.e.enterWait(); err != nil {
 		return err
 	}
 	e := g.e
@@ -171,8 +240,8 @@ func (g *Group) Close() error {
 // shut forgets the group. Leases that are out may still be read, and released.
 func (g *Group) shut() {
 	g.closed = true
-	for _, gen := range g.gens {
-		g.e.genBase = max(g.e.genBase, (gen+2)&^1)
+	for bid := range g.gens {
+		g.e.genBase = max(g.e.genBase, (g.lastGen(uint16(bid))+2)&^1)
 	}
 	g.e.drv.RemoveGroup(g)
 	g.e.groups[g.id] = nil

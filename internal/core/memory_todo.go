@@ -7,9 +7,6 @@ func missing(f api.Feature) error { return &api.UnsupportedError{Feature: f} }
 // SetFileRange implements api.Engine.
 func (e *Engine) SetFileRange(at, n int) error { return missing(api.FeatDirectFiles) }
 
-// Resize implements api.BufferGroup.
-func (g *Group) Resize(count int) error { return missing(api.FeatGroupResize) }
-
 // Get implements api.BufferGroup.
 func (g *Group) Get() (buf []byte, l api.Lease, ok bool) { return nil, 0, false }
 
@@ -20,5 +17,5 @@ func (g *Group) Queue(l api.Lease, n int) error { return missing(api.FeatBundles
 func (g *Group) Queued() int { return 0 }
 
 // Todo are the features that no engine has yet.
-const Todo = api.FeatDirectFiles | api.FeatIncremental | api.FeatBundles | api.FeatGroupResize |
+const Todo = api.FeatDirectFiles |
 	api.FeatMultishotRecvMsg | api.FeatMultishotRead | api.FeatZeroCopy

@@ -12,6 +12,9 @@ import (
 // The race detector sees neither what the kernel writes nor reads. These functions tell it, so that a
 // program is reported which touches a buffer in another goroutine while the engine owns it.
 
+// raceEnabled says whether this is a build with the race detector.
+const raceEnabled = true
+
 func raceSubmit(op *api.Op) { raceOp(op) }
 func raceDone(op *api.Op)   { raceOp(op) }
 

@@ -20,7 +20,7 @@ func TestRaceIsReported(t *testing.T) {
 		misbehave(t, kind)
 		return
 	}
-	for _, kind := range []string{"write-while-receiving", "read-while-receiving", "write-while-sending", "write-after-release",
+	for _, kind := range []string{"write-while-receiving", "read-while-receiving", "write-while-sending", "write-after-release", "write-after-release-of-piece",
 		"write-while-receiving-fixed", "read-while-receiving-fixed", "write-while-sending-fixed", "write-while-sending-vectors"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestRaceIsReported$", "-test.timeout=30s")
 		cmd.Env = append(os.Environ(), key+"="+kind)
@@ -29,7 +29,7 @@ func TestRaceIsReported(t *testing.T) {
 			t.Errorf("%s: no race was reported (%v):\n%s", kind, err, out)
 		}
 	}
-	for _, kind := range []string{"read-while-sending", "read-while-sending-fixed"} {
+	for _, kind := range []string{"read-while-sending", "read-while-sending-fixed", "write-to-the-next-piece"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestRaceIsReported$", "-test.timeout=30s")
 		cmd.Env = append(os.Environ(), key+"="+kind)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -62,14 +62,20 @@ func misbehave(t *testing.T, kind string) {
 		t.Fatal(err)
 	}
 	done := make(chan bool)
-	if kind == "write-after-release" {
-		bg, err := e.NewBufferGroup(api.BufferGroupOptions{Count: 1, Size: 8})
+	if strings.HasPrefix(kind, "write-after") || kind == "write-to-the-next-piece" {
+		bg, err := e.NewBufferGroup(api.BufferGroupOptions{Count: 1, Size: 8, Incremental: strings.HasSuffix(kind, "piece")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		g := bg.(*Group)
 		bid, _ := g.Take()
-		b, l := g.lease(bid, 8)
+		b, l, more := g.lease(bid, 4)
+		if more {
+			next, _, _ := g.lease(bid, 4)
+			if kind == "write-to-the-next-piece" {
+				b = next
+			}
+		}
 		go func() { b[0] = 1; close(done) }()
 		if err := g.Release(l); err != nil {
 			t.Fatal(err)

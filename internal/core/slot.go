@@ -85,6 +85,9 @@ type Slot struct {
 	fdNext, fdPrev int32 // fdPrev of an operation that is chained: the one before it in its chain
 	next           int32 // the next of its chain, or none
 
+	// Held is a buffer of Group that has been filled, with Done bytes, while the operation looks whether there is more (a receive with Bundle); or none.
+	Held int32
+
 	// Job is the pool's own (internal/workers).
 	Job uint32
 }
@@ -135,7 +138,7 @@ func (t *slotTable) get() *Slot {
 	t.used++
 	s.reason, s.dir = reasonNone, optab.None
 	s.inFIFO, s.timed = false, 0
-	s.Done, s.parts, s.Phase, s.Leg = 0, 0, 0, 0
+	s.Done, s.parts, s.Phase, s.Leg, s.Held = 0, 0, 0, 0, none
 	return s
 }
 

@@ -187,6 +187,7 @@ func (e *Engine) startGroup(s *Slot) bool {
 		e.End(s, -int32(syscall.ENOBUFS))
 		return false
 	}
+	unbundle(&s.Op)
 	s.Group = g
 	g.users++
 	return true
@@ -283,6 +284,9 @@ func checkRecv(op *api.Op) syscall.Errno {
 	case f.Has(api.Multishot) && (!f.Has(api.BufferSelect) || f&(api.WaitAll|api.DontWait) != 0):
 		return syscall.EINVAL
 	case f.Has(api.BufferSelect | api.WaitAll):
+		return syscall.EINVAL
+	case f.Has(api.Bundle) && (!f.Has(api.BufferSelect) || op.Arg&sysx.MsgPeek != 0):
+		// Each buffer would get the same bytes.
 		return syscall.EINVAL
 	}
 	return 0

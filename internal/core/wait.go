@@ -9,7 +9,7 @@ import (
 
 // Complete implements api.Engine.
 func (e *Engine) Complete(dst []api.Completion, w api.Wait) (int, error) {
-	if err := e.enter(); err != nil {
+	if err := e.enterWait(); err != nil {
 		return 0, err
 	}
 	how, err := w.Resolve(e.opt.Strategy)
@@ -46,6 +46,9 @@ func (e *Engine) turns(want int, deadline api.Instant, how api.Strategy) error {
 		}
 		err := e.turn(want-e.n, d, how.Mode)
 		e.takePosted()
+		if len(e.lows) > 0 && err == nil {
+			e.callLow()
+		}
 		// Whatever ends this Complete, a Wake that came before its end is used up by it.
 		if e.wake.takeUser() || err != nil || e.n >= want {
 			return err

@@ -266,7 +266,7 @@ func (d *driver) settle(f *file, s *core.Slot, res int32, bid int, v attempt.Ver
 	case v != attempt.Done:
 		d.park(f, s, v)
 	case bid >= 0:
-		d.e.EndBuffer(s, uint16(bid), res)
+		d.try.End(d.e, s, bid, res)
 	default:
 		switch {
 		case s.Op.Code == api.OpWaitid:
@@ -290,17 +290,17 @@ func (d *driver) once(f *file, s *core.Slot) (res int32, bid int, v attempt.Verd
 	case attempt.Writable:
 		d.waitsFor(f, s, v).latch &^= Writable
 	case attempt.Done:
-		if s.Op.Code == api.OpRecv && res > 0 && int(res) < room(s) {
+		if s.Op.Code == api.OpRecv && res > 0 && int(res) < d.room(s) {
 			d.drained(f, s)
 		}
 	}
 	return res, bid, v
 }
 
-// room is how much a receive can take.
-func room(s *core.Slot) int {
+// room is how much the receive that was just tried could take.
+func (d *driver) room(s *core.Slot) int {
 	if s.Group != nil {
-		return s.Group.Size()
+		return d.try.Asked
 	}
 	return len(s.Op.Buf)
 }
@@ -328,7 +328,7 @@ func (d *driver) drained(f *file, s *core.Slot) {
 // multishot goes on with s until it would have to wait, ends, or has had its share. waits says that s
 // is a waiter of f, and it is one afterwards unless it has ended.
 func (d *driver) multishot(f *file, s *core.Slot, waits bool) {
-	for range fairShare {
+	for before := d.e.Delivered(); d.e.Delivered()-before < fairShare; {
 		if d.e.Room() <= 0 {
 			break
 		}
@@ -356,14 +356,10 @@ func (d *driver) multishot(f *file, s *core.Slot, waits bool) {
 
 // emit delivers one completion of a multishot operation.
 func (d *driver) emit(s *core.Slot, res int32, bid int) {
-	if bid >= 0 {
-		d.e.EmitBuffer(s, uint16(bid), res)
-		return
-	}
 	if s.Op.Code == api.OpAccept {
 		d.opened(res)
 	}
-	d.e.Emit(s, res)
+	d.try.Emit(d.e, s, bid, res)
 }
 
 // pauses says that s, which has just completed, has to wait before it can do so again.
