@@ -103,4 +103,42 @@ var memlockCases = []Case{
 			t.WantBytes(mem[:4], "last")
 		},
 	},
+	{
+		ID: "FIX-12", Name: "memory that is no heap",
+		Explanation: "Any memory can be registered: of the Go heap, and mapped, in pages that nobody has touched or that others share.",
+		Requires:    fixedBuffers,
+		Ops:         fixedPlain,
+		Fn: func(t *T) {
+			page := os.Getpagesize()
+			private := t.pages(4 * page)
+			shared, err := unix.Mmap(-1, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_SHARED)
+			t.must("mmap", err)
+			t.Cleanup(func() { _ = unix.Munmap(shared) }) // nothing can be done about it
+			t.registerBuffers(t.Engine, private, shared, make([]byte, 100), private[page:2*page])
+			fd := t.File("0123456789")
+			t.Want(api.ReadFixed(fd, 0, private[page-3:page+3], 0, 1), 6)
+			t.Want(api.ReadFixed(fd, 1, shared[:2], 6, 2), 2)
+			t.Want(api.WriteFixed(fd, 3, private[page:page+2], 10, 3), 2)
+			t.Want(api.ReadFixed(fd, 1, shared[2:6], 8, 4), 4)
+			t.WantBytes(shared[:6], "678934")
+			t.WantBytes(private[page-3:page+3], "012345")
+		},
+	},
+	{
+		ID: "FIX-12", Name: "memory that cannot be accessed",
+		Explanation: "Memory that is not there, or forbidden, can be registered, and each operation on it says EFAULT, until it is there.",
+		Requires:    fixedBuffers,
+		Ops:         fixedPlain,
+		Fn: func(t *T) {
+			page := os.Getpagesize()
+			mem := t.pages(page)
+			t.must("mprotect", unix.Mprotect(mem, unix.PROT_NONE))
+			t.registerBuffers(t.Engine, mem)
+			fd := t.File("0123456789")
+			t.WantErr(api.ReadFixed(fd, 0, mem[:4], 0, 1), syscall.EFAULT)
+			t.WantErr(api.WriteFixed(fd, 0, mem[:4], 0, 2), syscall.EFAULT)
+			t.must("mprotect", unix.Mprotect(mem, unix.PROT_READ|unix.PROT_WRITE))
+			t.Want(api.ReadFixed(fd, 0, mem[:4], 0, 3), 4)
+		},
+	},
 }

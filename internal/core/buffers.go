@@ -101,7 +101,7 @@ func newBuffers(bufs [][]byte) (made []*Buffer, err error) {
 		if len(b) == 0 || len(b) > maxBufferSize {
 			return made, syscall.EINVAL
 		}
-		l, err := lock(pagesOf(b), need)
+		l, err := lock(b, need)
 		if err != nil {
 			return made, err
 		}

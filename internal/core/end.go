@@ -142,6 +142,9 @@ func (e *Engine) retire(s *Slot) {
 	if g := s.Group; g != nil {
 		g.users--
 	}
+	if len(s.maps) > 0 {
+		s.releaseMemory()
+	}
 	if s.Fixed != nil {
 		e.unpin(s)
 	}

@@ -191,6 +191,7 @@ func (e *Engine) take(op *api.Op, i int) (*Slot, error) {
 	}
 	s.seq = e.submitted
 	raceSubmit(&s.Op)
+	s.holdMemory()
 	e.submitted++
 	return s, nil
 }
@@ -213,6 +214,7 @@ func (e *Engine) untake(ops []api.Op, n int) int {
 		s := e.slots.lookup(op.ID)
 		op.ID = 0
 		raceDone(&s.Op)
+		s.releaseMemory()
 		if s.state == stateChained {
 			e.chained--
 		}

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/offheap"
 	"github.com/sluiceio/sluice/internal/sysx"
 )
 
@@ -16,6 +17,7 @@ var lockedPages atomic.Uint64
 
 // locked is a share of lockedPages. Clones of a table have it in common, as in io_uring, for the memory is locked once.
 type locked struct {
+	m     *offheap.Map // holds the memory; nil for that of the Go heap
 	pages uint64
 	refs  atomic.Int32
 }
@@ -31,8 +33,9 @@ func pagesOf(b []byte) uint64 {
 	return (first+uint64(len(b))-1)/size - first/size + 1
 }
 
-// lock counts pages as locked, unless they are too many. need is what the error shall tell, in pages.
-func lock(pages, need uint64) (*locked, error) {
+// lock counts the pages of b as locked, unless they are too many, and holds it. need is what the error shall tell, in pages.
+func lock(b []byte, need uint64) (*locked, error) {
+	pages := pagesOf(b)
 	size := uint64(os.Getpagesize())
 	limit, limited := sysx.LockLimit()
 	for {
@@ -44,7 +47,7 @@ func lock(pages, need uint64) (*locked, error) {
 			break
 		}
 	}
-	l := &locked{pages: pages}
+	l := &locked{m: offheap.Hold(b), pages: pages}
 	l.refs.Store(1)
 	return l, nil
 }
@@ -58,5 +61,8 @@ func (l *locked) again() *locked {
 func (l *locked) release() {
 	if l.refs.Add(-1) == 0 {
 		lockedPages.Add(-l.pages)
+		if l.m != nil {
+			l.m.Release()
+		}
 	}
 }

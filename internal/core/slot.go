@@ -3,6 +3,7 @@ package core
 import (
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/invariants"
+	"github.com/sluiceio/sluice/internal/offheap"
 	"github.com/sluiceio/sluice/internal/optab"
 	"github.com/sluiceio/sluice/internal/sysx"
 )
@@ -39,12 +40,13 @@ const none = -1
 // addresses into Msg; they are reused, and their generation tells the uses apart.
 type Slot struct {
 	Op    api.Op
-	Group *Group        // of a BufferSelect
-	Msg   *sysx.MsgBuf  // what the kernel reads and writes of Op.Msg; made when first needed, then kept
-	Paths *sysx.PathBuf // the strings of Op.Args; as Msg
-	Extra *Extra        // what few operations need; as Msg
-	Fixed *Buffer       // of an operation on a registered buffer
-	FD    *FD           // of an operation that is on the list of its fd
+	Group *Group         // of a BufferSelect
+	Msg   *sysx.MsgBuf   // what the kernel reads and writes of Op.Msg; made when first needed, then kept
+	Paths *sysx.PathBuf  // the strings of Op.Args; as Msg
+	Extra *Extra         // what few operations need; as Msg
+	Fixed *Buffer        // of an operation on a registered buffer
+	maps  []*offheap.Map // that hold its memory; empty for that of the Go heap
+	FD    *FD            // of an operation that is on the list of its fd
 	Index int32
 	Gen   uint32
 

@@ -41,13 +41,14 @@ var importTable = []allowance{
 	{pkg: "internal/optab/gen", may: []string{"api", "internal/optab"}},
 	{pkg: "internal/sysx", may: []string{"api", "internal/invariants"}, out: xsys},
 	{pkg: "internal/wakefd", may: []string{"internal/sysx", "internal/invariants"}, out: xsys},
+	{pkg: "internal/offheap", may: []string{"api"}, out: xsys},
 	{pkg: "internal/lint"},
 
 	// The raw ring knows nothing of the rest.
 	{pkg: "internal/iouring", out: xsys},
 
 	// The emulation, which knows no backend.
-	{pkg: "internal/core", may: join(leaf, "api"), out: xsys},
+	{pkg: "internal/core", may: join(leaf, "api", "internal/offheap"), out: xsys},
 	{pkg: "internal/attempt", may: join(leaf, "api", "internal/core"), out: xsys},
 	{pkg: "internal/workers", may: join(leaf, "api", "internal/core", "internal/attempt")},
 	{pkg: "internal/futexq", may: join(leaf, "api", "internal/core")},
@@ -64,6 +65,9 @@ var importTable = []allowance{
 	// The registry, and the one package that knows all backends.
 	{pkg: "backend", may: join(leaf, "api")},
 	{pkg: "backend/all", may: []string{"api", "backend", "uring", "epoll", "poll", "select"}},
+
+	// Memory for buffers.
+	{pkg: "arena", may: []string{"api", "internal/offheap"}},
 
 	// What sockets need beside operations.
 	{pkg: "sock", may: []string{"api", "internal/sysx"}, out: xsys},

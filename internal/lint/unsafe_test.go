@@ -12,6 +12,7 @@ import (
 var unsafePackages = []string{
 	"internal/iouring", // maps the rings, hands addresses to the kernel
 	"internal/sysx",    // system calls that x/sys does not have
+	"internal/offheap", // maps memory
 	"internal/core",    // tells the race detector about the buffers in flight
 	"uring",            // fills in the entries of the submission queue
 }
