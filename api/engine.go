@@ -18,8 +18,8 @@ type Engine interface {
 	Submit(ops []Op) (n int, err error)
 
 	// Complete performs what has been submitted, waits as w says, and fills dst with
-	// completions. It returns how many, which is less than w.Min only when w.Deadline passed
-	// or Wake was called; neither is an error. Completions that do not fit into dst are kept
+	// completions. It returns how many, which is less than w.Min only when w.Deadline passed, w.Batch passed and there is one,
+	// or Wake was called; none of them is an error. Completions that do not fit into dst are kept
 	// for the next call. An empty dst performs and does not wait. Errors:
 	//   - ErrClosed, ErrNotOwner; ErrReentrant from OnLow of a BufferGroup
 	//   - *UnsupportedError: the engine cannot wait as w.Strategy says
@@ -94,6 +94,15 @@ type Engine interface {
 	// NewBufferGroup makes a group of provided buffers for BufferSelect.
 	NewBufferGroup(o BufferGroupOptions) (BufferGroup, error)
 
+	// ResizeQueues changes Options.Entries and CQEntries while the engine is at work; 0 leaves one as it is. Whatever is in flight, submitted
+	// or not reaped moves along. It takes some system calls, and two mappings of memory. Backends: uring; epoll, poll and select have no such
+	// queues, look at the numbers as uring does, and change nothing. Errors, after which all is as before:
+	//   - *OptionError: a number out of the range that it has in Options
+	//   - *UnsupportedError: Features has no FeatQueueResize: uring with Park, or before Linux 6.13
+	//   - ErrQueueFull: the kernel takes no submissions at present, and more of them wait than the new queue holds; try again later
+	//   - ErrClosed, ErrNotOwner, or an error of the system
+	ResizeQueues(entries, cqEntries int) error
+
 	// Features tells what the engine does natively, what by emulation.
 	Features() Features
 
@@ -118,6 +127,10 @@ type Wait struct {
 	Min int
 	// Deadline ends the wait. 0: none.
 	Deadline Instant
+	// Batch is how long to wait for Min completions: after it, from the call of Complete on, one is enough, and if there is none still, the first
+	// ends the wait. It trades that much latency for fewer returns with little to do. Linux 6.12 does it in one system call, if it
+	// is a millisecond or less; a Wake or a Post in that time may be heard at its end. 0: none, Min is waited for.
+	Batch time.Duration
 	// Strategy overrides Options.Strategy for this wait, unless it is zero.
 	Strategy Strategy
 }

@@ -32,9 +32,10 @@ const (
 	FeatMultishotRecvMsg                     // RecvMsgMultishot
 	FeatMultishotRead                        // ReadMultishot
 	FeatZeroCopy                             // SendZC, SendMsgZC
+	FeatQueueResize                          // ResizeQueues
 
 	// AllFeatures is every feature there is.
-	AllFeatures = FeatZeroCopy<<1 - 1
+	AllFeatures = FeatQueueResize<<1 - 1
 )
 
 var featureNames = []string{
@@ -42,6 +43,7 @@ var featureNames = []string{
 	"ordered", "cancel-fd", "safe-close", "deadlines", "park", "async-files",
 	"chains", "drain", "post", "fixed-files", "direct-files", "fixed-buffers", "clone-buffers", "incremental", "bundles",
 	"group-resize", "multishot-recvmsg", "multishot-read", "zero-copy",
+	"queue-resize",
 }
 
 // Has says whether all of the features in g are in f.

@@ -89,8 +89,8 @@ func (o *Options) WithDefaults() (Options, error) {
 			return d, &OptionError{Option: f.name, Reason: fmt.Sprintf("is %d, must be from 1 to %d", *f.p, f.hi)}
 		}
 	}
-	if d.CQEntries < d.Entries {
-		return d, &OptionError{Option: "CQEntries", Reason: fmt.Sprintf("is %d, must be at least Entries, which is %d", d.CQEntries, d.Entries)}
+	if err := d.checkQueues(); err != nil {
+		return d, err
 	}
 	if d.DisableOps>>OpCount != 0 {
 		return d, &OptionError{Option: "DisableOps", Reason: "has bits that are no operation"}
@@ -107,6 +107,35 @@ func (o *Options) WithDefaults() (Options, error) {
 	return d, d.Ring.check(&d)
 }
 
+func (o *Options) checkQueues() error {
+	if o.CQEntries < o.Entries {
+		return &OptionError{Option: "CQEntries", Reason: fmt.Sprintf("is %d, must be at least Entries, which is %d", o.CQEntries, o.Entries)}
+	}
+	return nil
+}
+
+// Resized is a copy of o, which WithDefaults has made, with the sizes that ResizeQueues is asked for, 0 for those that o has. It
+// returns an *OptionError for one that is out of range.
+func (o *Options) Resized(entries, cqEntries int) (Options, error) {
+	d := *o
+	for _, f := range []struct {
+		name   string
+		p      *int
+		to, hi int
+	}{
+		{"Entries", &d.Entries, entries, MaxEntries},
+		{"CQEntries", &d.CQEntries, cqEntries, MaxCQEntries},
+	} {
+		if f.to < 0 || f.to > f.hi {
+			return d, &OptionError{Option: f.name, Reason: fmt.Sprintf("is %d, must be from 1 to %d, or 0 to leave it as it is", f.to, f.hi)}
+		}
+		if f.to != 0 {
+			*f.p = f.to
+		}
+	}
+	return d, d.checkQueues()
+}
+
 func (s Strategy) check(name string) error {
 	if s.Spin < 0 || s.Spin > MaxSpin || s.Mode > ModePark {
 		return &OptionError{Option: name, Reason: fmt.Sprintf("is {Spin: %d, Mode: %d}; Spin must be from 0 to %d and Mode one of the constants", s.Spin, s.Mode, MaxSpin)}
@@ -115,10 +144,13 @@ func (s Strategy) check(name string) error {
 }
 
 // Resolve gives the strategy of one wait: w.Strategy with what it leaves open taken from def.
-// It returns an *OptionError when w.Strategy or w.Min is out of range.
+// It returns an *OptionError when w.Strategy, w.Min or w.Batch is out of range.
 func (w Wait) Resolve(def Strategy) (Strategy, error) {
 	if w.Min < 0 {
 		return def, &OptionError{Option: "Wait.Min", Reason: "negative"}
+	}
+	if w.Batch < 0 {
+		return def, &OptionError{Option: "Wait.Batch", Reason: "negative"}
 	}
 	if w.Strategy == (Strategy{}) {
 		return def, nil
@@ -158,9 +190,12 @@ const (
 	KernBundles                                   // IORING_RECVSEND_BUNDLE, 6.10
 	KernMultishotRead                             // IORING_OP_READ_MULTISHOT, 6.7
 	KernZeroCopy                                  // IORING_OP_SEND_ZC, 6.0
+	KernResize                                    // IORING_REGISTER_RESIZE_RINGS, 6.13
+	KernMinWait                                   // IORING_FEAT_MIN_TIMEOUT, 6.12
+	KernWaitRegion                                // IORING_ENTER_EXT_ARG_REG, 6.13
 
 	// KernAll is every feature that can be switched off.
-	KernAll = KernZeroCopy<<1 - 1
+	KernAll = KernWaitRegion<<1 - 1
 )
 
 var kernelFeatureNames = []string{
@@ -168,6 +203,7 @@ var kernelFeatureNames = []string{
 	"ext-arg", "abs-timer", "no-iowait", "multishot-accept", "multishot-recv", "multishot-poll",
 	"buffer-rings", "accept-dontwait", "no-signal", "fixed-buffers", "clone-buffers", "fixed-files", "incremental",
 	"bundles", "multishot-read", "zero-copy",
+	"resize", "min-wait", "wait-region",
 }
 
 // Has says whether all of the features in g are in f.

@@ -53,7 +53,11 @@ func TestConformance(t *testing.T) {
 					continue
 				}
 				t.Run(c.name, func(t *testing.T) {
+					b := c.on(b)
 					b.need(t, &c.opt)
+					if why := c.lacks(t, b); why != "" {
+						t.Skip(why)
+					}
 					conformance.Run(t, b.open, &conformance.Config{Options: &c.opt, Restrict: c.restrict})
 				})
 			}

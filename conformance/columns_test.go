@@ -15,11 +15,41 @@ import (
 type column struct {
 	name     string
 	opt      api.Options
-	restrict bool // each case to its own operations
+	wrap     func(api.Engine) api.Engine // around each engine, or nil
+	need     api.Feature                 // skip the column where the engine has it not
+	restrict bool                        // each case to its own operations
+}
+
+// on is b as the column has it.
+func (c *column) on(b backend) backend {
+	if c.wrap == nil {
+		return b
+	}
+	return backend{b.name, func(o *api.Options) (api.Engine, error) {
+		e, err := b.open(o)
+		if err != nil {
+			return nil, err
+		}
+		return c.wrap(e), nil
+	}}
+}
+
+// lacks says why the column cannot be run on b here, "" if it can.
+func (c *column) lacks(t *testing.T, b backend) string {
+	t.Helper()
+	e, err := b.open(&c.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if f := e.Features(); !f.Has(c.need) {
+		return fmt.Sprintf("this kernel lacks %v", c.need&^(f.Native|f.Emulated))
+	}
+	return ""
 }
 
 var strategies = []column{
-	{name: "block", opt: api.Options{}},
+	{name: "block"},
 	{name: "park", opt: api.Options{Strategy: api.Park()}},
 	{name: "spin", opt: api.Options{Strategy: api.Spin(50, api.Block())}},
 }
@@ -49,7 +79,7 @@ var masks = []column{
 	like("5.10", api.KernAll),
 	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll|api.KernFixedBuffers|api.KernFixedFiles)),
 	like("6.1", api.KernNoSQArray|api.KernAbsTimer|api.KernNoIOWait|api.KernAcceptDontWait|api.KernNoSignal|api.KernCloneBuffers|
-		api.KernIncremental|api.KernBundles|api.KernMultishotRead),
+		api.KernIncremental|api.KernBundles|api.KernMultishotRead|api.KernResize|api.KernMinWait|api.KernWaitRegion),
 }
 
 // like is what Linux of that version has. Its features are those of KernelFeature, its operations those of the table.
@@ -82,10 +112,10 @@ var lacking = []column{
 	off(api.KernDeferTaskrun | api.KernCoopTaskrun | api.KernCloneBuffers),
 	off(api.KernSubmitAll | api.KernAcceptDontWait | api.KernIncremental),
 	off(api.KernNoSQArray | api.KernNoSignal | api.KernMultishotRead),
-	off(api.KernRegisteredRing | api.KernMultishotRecv),
+	off(api.KernRegisteredRing | api.KernMultishotRecv | api.KernResize | api.KernWaitRegion),
 	off(api.KernExtArg | api.KernBundles),
 	off(api.KernAbsTimer | api.KernBufferRings),
-	off(api.KernNoIOWait | api.KernZeroCopy),
+	off(api.KernNoIOWait | api.KernZeroCopy | api.KernMinWait),
 }
 
 // ringed are the modes of the ring, several in a column where they have nothing to do with each other.
@@ -109,7 +139,7 @@ func columns(b backend) []column {
 	case b.name != "uring":
 		return strategies[:1]
 	case full:
-		return slices.Concat(strategies, masks, lacking, ringed)
+		return slices.Concat(strategies, masks, lacking, ringed, ringModes)
 	}
 	return []column{strategies[0], nothing, bare}
 }

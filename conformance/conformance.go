@@ -104,7 +104,7 @@ func Cases() []Case {
 // portableCases need no files.
 func portableCases() []Case {
 	return slices.Concat(submitCases, completionCases, timeoutCases, timerCases, retimeCases, cancelCases, wakeCases, messageCases,
-		overflowCases, engineCases, linkCases, linkTimeoutCases, skipCases, drainCases, cancelManyCases)
+		overflowCases, engineCases, linkCases, linkTimeoutCases, skipCases, drainCases, cancelManyCases, ringPortableCases())
 }
 
 // Run puts the engines that f opens through all cases, each in a subtest named after its family and

@@ -14,7 +14,7 @@ func platformCases() []Case {
 		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
 		fixedFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
 		bufferGroupCases,
-		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, systemCases())
+		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), systemCases())
 }
 
 func closeFD(fd int) { _ = unix.Close(fd) } // nothing can be done about an error at the end of a case

@@ -47,11 +47,27 @@ func (d *driver) enterFeatures() (k api.KernelFeature) {
 		if iouring.ProbeEnterFlags(iouring.IORING_ENTER_ABS_TIMER) == nil {
 			k |= api.KernAbsTimer
 		}
+		if d.ring.Features()&iouring.IORING_FEAT_MIN_TIMEOUT != 0 {
+			k |= api.KernMinWait
+		}
 	}
 	if d.ring.Features()&iouring.IORING_FEAT_NO_IOWAIT != 0 {
 		k |= api.KernNoIOWait
 	}
 	return k
+}
+
+// ringFeatures takes what the ring itself can be asked for, as long as it is disabled.
+func (d *driver) ringFeatures(allowed api.KernelFeature) {
+	if allowed.Has(api.KernWaitRegion) && d.kern.Has(api.KernExtArg) && d.ring.Flags()&iouring.IORING_SETUP_R_DISABLED != 0 &&
+		d.ring.RegisterWaitRegion(1) == nil {
+		// The argument of a wait, which the kernel need not copy from there (some 20 ns). What keeps it from being had (RLIMIT_MEMLOCK,
+		// say) is no reason to fail.
+		d.kern |= api.KernWaitRegion
+	}
+	if allowed.Has(api.KernResize) && d.resizes() {
+		d.kern |= api.KernResize
+	}
 }
 
 // tryFlags finds out which flags of operations the kernel knows. No bit tells, so they are tried on a ring of their own
@@ -206,6 +222,9 @@ func (d *driver) features() (f api.Features) {
 		} else {
 			f.Emulated |= m.feat
 		}
+	}
+	if d.kern.Has(api.KernResize) {
+		f.Native |= api.FeatQueueResize
 	}
 	f.OpsEmulated = optab.Done() & (ours | partly | d.emulated)
 	if !d.kern.Has(api.KernFixedBuffers) {

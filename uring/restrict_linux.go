@@ -31,6 +31,9 @@ func (d *driver) restrict(ops api.OpSet) error {
 	// What the methods of the engine register.
 	allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RING_FDS, iouring.IORING_UNREGISTER_RING_FDS,
 		iouring.IORING_REGISTER_PBUF_RING, iouring.IORING_UNREGISTER_PBUF_RING)
+	if d.kern.Has(api.KernResize) {
+		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RESIZE_RINGS)
+	}
 	if o := &d.modes; o.BoundedWorkers|o.UnboundedWorkers != 0 || o.WorkerCPUs != (api.CPUSet{}) {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_IOWQ_MAX_WORKERS, iouring.IORING_REGISTER_IOWQ_AFF,
 			iouring.IORING_UNREGISTER_IOWQ_AFF)

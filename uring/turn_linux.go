@@ -30,8 +30,32 @@ const (
 	taskWork   = iouring.IORING_SQ_TASKRUN
 )
 
-// Turn implements core.Driver. It waits for one completion however many are needed: the second operation in a FIFO starts, and
-// a cancelled or interrupted one goes on, only when the first has been reaped. Wake, too, is one completion.
+// batchMax is the longest Batch that the kernel is told of. A Wake does not end such a wait, for it is but one completion.
+const batchMax = time.Millisecond
+
+// Batch implements core.Batcher.
+func (d *driver) Batch(left time.Duration) { d.batch = left }
+
+// setLeast works out what the wait of a Turn is for. It is for one completion, however many are needed, without a Batch: the second
+// operation in a FIFO starts, and a cancelled or interrupted one goes on, only when the first has been reaped. Wake, too, is one completion.
+func (d *driver) setLeast(need int, wait time.Duration) {
+	left := d.batch
+	d.batch, d.least, d.leastUs = 0, 1, 0
+	if left <= 0 || need < 2 || wait == 0 || !d.kern.Has(api.KernMinWait|api.KernExtArg) {
+		return
+	}
+	us := uint32(0)
+	if 0 < wait && wait <= left {
+		left = wait // the wait ends first, whatever there is
+	} else if left <= batchMax {
+		us = uint32((left + time.Microsecond - 1) / time.Microsecond)
+	}
+	if left <= batchMax {
+		d.least, d.leastUs = uint32(min(need, int(d.ring.CQEntries()))), us
+	}
+}
+
+// Turn implements core.Driver.
 func (d *driver) Turn(need int, wait time.Duration) error {
 	d.publish()
 	if d.away() && d.fetch() {
@@ -46,6 +70,7 @@ func (d *driver) Turn(need int, wait time.Duration) error {
 	if d.e.Room() == 0 {
 		wait = 0
 	}
+	d.setLeast(need, wait)
 	ring := d.ring
 	n := ring.Unsubmitted()
 	flags := ring.SQFlags()
@@ -104,9 +129,12 @@ func (d *driver) enter(n uint32, wait time.Duration) error {
 	var took int
 	var errno unix.Errno
 	switch {
-	case wait < 0:
+	case wait < 0 && d.leastUs == 0:
 		d.count.Waits++
 		took, errno = d.ring.Enter(n, 1, d.waitFlags)
+	case wait < 0:
+		d.count.Waits++
+		took, errno = d.ring.EnterWait(n, d.least, d.waitFlags, -1, false, d.leastUs)
 	case wait > 0:
 		d.count.Waits++
 		took, errno = d.enterTimed(n, wait)
@@ -152,9 +180,9 @@ func (d *driver) enterTimed(n uint32, wait time.Duration) (int, unix.Errno) {
 	case d.kern.Has(api.KernExtArg | api.KernAbsTimer):
 		// The time that the submission takes is part of the wait.
 		at := int64(api.Now().Add(wait))
-		return d.ring.EnterTimeout(n, 1, d.waitFlags, at+d.clockOff, true)
+		return d.ring.EnterWait(n, d.least, d.waitFlags, at+d.clockOff, true, d.leastUs)
 	case d.kern.Has(api.KernExtArg):
-		return d.ring.EnterTimeout(n, 1, d.waitFlags, int64(wait), false)
+		return d.ring.EnterWait(n, d.least, d.waitFlags, int64(wait), false, d.leastUs)
 	case !d.armTimer(wait):
 		return d.ring.EnterNoWait(n, iouring.IORING_ENTER_GETEVENTS)
 	}

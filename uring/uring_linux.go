@@ -1,6 +1,8 @@
 package uring
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/sluiceio/sluice/api"
@@ -55,12 +57,15 @@ type driver struct {
 	pool  workers.Pool
 	futex futexq.Queue
 
-	stalled bool      // the kernel takes no submissions at present
-	skipped int       // Turns in a row that have not entered the kernel
-	bytes   uint64    // that the entries since the last enter may move
-	unsent  []pending // in order; what found no place in the submission queue
-	groups  []*group  // by id, grown to the largest
-	dirty   []*group  // with buffers that the kernel has not been told of
+	batch   time.Duration // how long the next Turn may wait for as much as it needs, not only for one thing
+	least   uint32        // how many completions the present enter waits for,
+	leastUs uint32        // and for how many microseconds, if that is not 0
+	stalled bool          // the kernel takes no submissions at present
+	skipped int           // Turns in a row that have not entered the kernel
+	bytes   uint64        // that the entries since the last enter may move
+	unsent  []pending     // in order; what found no place in the submission queue
+	groups  []*group      // by id, grown to the largest
+	dirty   []*group      // with buffers that the kernel has not been told of
 
 	asks     []ask   // cancels under way that somebody waits for
 	freeAsks []int   // unused places in asks

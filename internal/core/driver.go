@@ -1,6 +1,10 @@
 package core
 
-import "time"
+import (
+	"time"
+
+	"github.com/sluiceio/sluice/api"
+)
 
 // Driver performs operations for an Engine. The engine's owner makes all calls, except that
 // with the strategy Park on a driver without PollFD, Turn runs in a goroutine of the engine while
@@ -60,6 +64,20 @@ type Driver interface {
 
 	// Close frees everything. Nothing is in flight any more.
 	Close() error
+}
+
+// Resizer is what a Driver is, too, when it has queues whose sizes are Options.Entries and CQEntries.
+type Resizer interface {
+	// Resize gives the queues the sizes in o. Completions that it takes in meanwhile are kept for the next Complete, however
+	// many they are. The errors are those of api.Engine.ResizeQueues.
+	Resize(o *api.Options) error
+}
+
+// Batcher is what a Driver is, too, when it can wait for more than one thing at a time.
+type Batcher interface {
+	// Batch says that the next Turn, if it waits at all, shall wait until as many things have happened as it is told to need, for no longer than
+	// left, and from then on for one. It may wait for one only; what it needs may have happened, and not show, before left is over.
+	Batch(left time.Duration)
 }
 
 // Counters are what a driver counts for api.Stats.

@@ -59,6 +59,8 @@ type Engine struct {
 	calling  bool        // callLow is at work
 	failed   error       // of the system; the engine is of no more use
 
+	batcher   Batcher   // the driver, if it is one
+	behind    int       // operations that wait in the FIFO of an fd, and whose turn has not come
 	plain     api.OpSet // what Submit takes without a second look
 	depth     func() int
 	unstarted int // operations that need a worker and have not come to the driver yet
@@ -87,6 +89,7 @@ func New(name string, opt api.Options, feats api.Features, d Driver) (*Engine, e
 	}
 	e.inbox.limit = opt.MaxInFlight
 	e.wake.fd = w
+	e.batcher, _ = d.(Batcher)
 	if err := d.Attach(e); err != nil {
 		w.Close()
 		return nil, err

@@ -80,6 +80,7 @@ func (e *Engine) enqueue(f *FD, s *Slot, d optab.Direction) bool {
 	}
 	e.slots.at(f.tail[d]).fifoNext = s.Index
 	f.tail[d] = s.Index
+	e.behind++
 	return false
 }
 
@@ -93,11 +94,13 @@ func (e *Engine) dequeue(s *Slot) {
 			f.tail[d] = none
 			return
 		}
+		e.behind--
 		next := e.slots.at(s.fifoNext)
 		next.state = stateSubmitted
 		e.run.Push(next.ID())
 		return
 	}
+	e.behind--
 	// Only a cancel takes one out of the middle, so that the walk is not on the way of data.
 	p := e.slots.at(f.head[d])
 	for p.fifoNext != s.Index {

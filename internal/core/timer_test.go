@@ -34,7 +34,7 @@ func TestClockLook(t *testing.T) {
 	e, _ := open(t, nil)
 	submit(t, e, api.Timeout(time.Hour, 1))
 	reap(t, e)
-	if d := e.left(1, 0); d < time.Hour/2 {
+	if d := e.left(1, 0, 0); d < time.Hour/2 {
 		t.Errorf("with a timeout of an hour a wait is %v long", d)
 	}
 	for _, op := range []api.Op{
@@ -45,10 +45,10 @@ func TestClockLook(t *testing.T) {
 		if got := reap(t, e); len(got) > 0 {
 			t.Skipf("no such clock: %v", got[0].Err())
 		}
-		if d := e.left(1, 0); d > clockLook || d < clockLook/2 {
+		if d := e.left(1, 0, 0); d > clockLook || d < clockLook/2 {
 			t.Errorf("flags %#x: a wait is %v long, want %v", op.Flags, d, clockLook)
 		}
-		if d := e.left(1, api.After(time.Millisecond)); d > time.Millisecond {
+		if d := e.left(1, api.After(time.Millisecond), 0); d > time.Millisecond {
 			t.Errorf("flags %#x: a wait for a millisecond is %v long", op.Flags, d)
 		}
 	}

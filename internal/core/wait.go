@@ -25,7 +25,7 @@ func (e *Engine) Complete(dst []api.Completion, w api.Wait) (int, error) {
 	share := e.rests.next(len(dst))
 	e.runAll()
 	e.rearm(share)
-	err = e.turns(min(w.Min, len(dst)), w.Deadline, how)
+	err = e.turns(min(w.Min, len(dst)), &w, how)
 	n := e.n
 	e.dst, e.n = nil, 0
 	e.completed += uint64(n)
@@ -37,12 +37,19 @@ func (e *Engine) Complete(dst []api.Completion, w api.Wait) (int, error) {
 }
 
 // turns makes at least one turn of the driver, and as many as it takes until want completions are
-// there, the deadline passes, or somebody calls Wake.
-func (e *Engine) turns(want int, deadline api.Instant, how api.Strategy) error {
+// there, the deadline passes, or somebody calls Wake; after w.Batch one will do.
+func (e *Engine) turns(want int, w *api.Wait, how api.Strategy) error {
+	batch := api.Instant(0)
+	if w.Batch > 0 && want > 1 {
+		batch = api.After(w.Batch)
+	}
 	for spin := how.Spin; ; spin-- {
 		d := time.Duration(0)
 		if spin <= 0 {
-			d = e.left(want, deadline)
+			d = e.left(want, w.Deadline, batch)
+			if batch != 0 && d != 0 {
+				e.tellBatch(batch, how.Mode)
+			}
 		}
 		err := e.turn(want-e.n, d, how.Mode)
 		e.takePosted()
@@ -53,15 +60,28 @@ func (e *Engine) turns(want int, deadline api.Instant, how api.Strategy) error {
 		if e.wake.takeUser() || err != nil || e.n >= want {
 			return err
 		}
-		if deadline != 0 && api.Now() >= deadline {
+		if batch != 0 && api.Now() >= batch {
+			if want, batch = 1, 0; e.n > 0 {
+				return nil
+			}
+		}
+		if w.Deadline != 0 && api.Now() >= w.Deadline {
 			return nil
 		}
 		e.rearm(e.Room()) // those that had no share; the others have had their turn
 	}
 }
 
-// left is how long the next turn may wait.
-func (e *Engine) left(want int, deadline api.Instant) time.Duration {
+// tellBatch tells the driver that it may wait for several completions at once. That is right only while none of them depends on another
+// that has to be taken in first.
+func (e *Engine) tellBatch(end api.Instant, mode api.WaitMode) {
+	if e.batcher != nil && mode != api.ModePark && e.behind+e.chained == 0 && !e.holding {
+		e.batcher.Batch(end.Sub(api.Now()))
+	}
+}
+
+// left is how long the next turn may wait. Something that has come ends the wait at the end of the batch, 0 for none.
+func (e *Engine) left(want int, deadline, batch api.Instant) time.Duration {
 	if e.n >= want || e.run.Len() > 0 || e.posted.Load() || len(e.rests.due) > 0 {
 		return 0
 	}
@@ -70,6 +90,9 @@ func (e *Engine) left(want int, deadline api.Instant) time.Duration {
 		return 0
 	}
 	next := int64(deadline)
+	if batch != 0 && e.n > 0 && (next == 0 || batch < deadline) {
+		next = int64(batch)
+	}
 	if t, ok := e.timers.Next(); ok && (next == 0 || t < next) {
 		next = max(t, 1) // 0 is none
 	}

@@ -55,6 +55,33 @@ func (r *Ring) EnterTimeout(toSubmit, minComplete, flags uint32, ns int64, absol
 	return r.enter(toSubmit, minComplete, flags, unsafe.Pointer(&r.Arg), uint32(unsafe.Sizeof(r.Arg)))
 }
 
+// EnterWait is EnterTimeout with two differences: a negative ns is no limit, and after minWaitUs microseconds, if that is not 0, one completion
+// is enough to end the wait, where minComplete are not (IORING_FEAT_MIN_TIMEOUT). It uses the first entry of the registered wait region, if
+// there is one. With minWaitUs and no limit it also ends, with ETIME, when there is none after minWaitUs. The limit, if there is one, must be later than that.
+func (r *Ring) EnterWait(toSubmit, minComplete, flags uint32, ns int64, absolute bool, minWaitUs uint32) (int, syscall.Errno) {
+	if absolute {
+		flags |= IORING_ENTER_ABS_TIMER
+	}
+	if len(r.waits) > 0 {
+		w := &r.waits[0]
+		w.MinWaitUsec, w.Flags = minWaitUs, 0
+		if ns >= 0 {
+			w.TS, w.Flags = NsToTimespec(ns), IORING_REG_WAIT_TS
+		}
+		return r.EnterRegWait(toSubmit, minComplete, flags, 0)
+	}
+	ts := r.Arg.TS
+	if ns < 0 {
+		r.Arg.TS = 0
+	}
+	r.TS = NsToTimespec(ns)
+	r.Arg.MinWaitUsec = minWaitUs
+	// SAFETY: r.Arg leads to r.TS by its address. Both are part of a heap object, which this method keeps alive.
+	n, errno := r.enter(toSubmit, minComplete, flags|IORING_ENTER_GETEVENTS|IORING_ENTER_EXT_ARG, unsafe.Pointer(&r.Arg), uint32(unsafe.Sizeof(r.Arg)))
+	r.Arg.TS, r.Arg.MinWaitUsec = ts, 0
+	return n, errno
+}
+
 // EnterRegWait is EnterArg with entry index of RegWaits as the argument, which spares the kernel the copying. Needs
 // RegisterWaitRegion.
 func (r *Ring) EnterRegWait(toSubmit, minComplete, flags uint32, index int) (int, syscall.Errno) {

@@ -3,6 +3,7 @@ package iouring
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -146,11 +147,12 @@ func (r *Ring) RegisterClock(clock uint32) error {
 }
 
 // ResizeRings changes the sizes of a ring with IORING_SETUP_DEFER_TASKRUN (Linux 6.13). In p the caller sets SQEntries,
-// CQEntries and, out of CQSIZE and CLAMP, Flags. Completions not yet read move along. All pointers got from NextSQE and
-// CQEAt become invalid. Errors:
+// CQEntries and, out of CQSIZE and CLAMP, Flags. Entries that were handed out and not yet consumed by the kernel move along, as
+// do completions not yet read; requests in flight notice nothing. All pointers got from NextSQE and CQEAt become invalid. Errors,
+// after which the ring is as before:
 //   - ErrUnsupported: the ring has no IORING_SETUP_NO_SQARRAY
-//   - EBUSY: entries were handed out and not submitted, which would be lost
-//   - EOVERFLOW: more completions wait than the new queue can hold
+//   - EOVERFLOW: more entries, or completions, wait than the new queue can hold; or they are such as the kernel does not move rightly
+//   - EINVAL: the kernel does not know the call, or the ring has no IORING_SETUP_DEFER_TASKRUN
 //
 // If mapping the new rings fails, the ring is of no use any more and has been closed.
 func (r *Ring) ResizeRings(p *Params) error {
@@ -159,8 +161,10 @@ func (r *Ring) ResizeRings(p *Params) error {
 		// depends on the cache line size of the kernel, so guessing it could overwrite the counters.
 		return fmt.Errorf("%w: RESIZE_RINGS with an index array", ErrUnsupported)
 	}
-	if r.Unsubmitted() != 0 {
-		return wrapRegister("RESIZE_RINGS", syscall.EBUSY)
+	r.Flush()
+	if cqTail := atomic.LoadUint32(r.kcqTail); atomic.LoadUint32(r.ksqHead) > r.sqeTail || r.cqHead > cqTail {
+		// The kernel copies from head up to tail, and nothing where the counter has wrapped between them.
+		return wrapRegister("RESIZE_RINGS", syscall.EOVERFLOW)
 	}
 	if err := r.do("RESIZE_RINGS", IORING_REGISTER_RESIZE_RINGS, object(p), 1); err != nil {
 		return err
@@ -174,6 +178,14 @@ func (r *Ring) ResizeRings(p *Params) error {
 		return firstError(err, r.Close())
 	}
 	return firstError(munmap(ringMap), munmap(sqeMap))
+}
+
+// KnowsRegister reports whether the kernel, and this ring, have the call op of io_uring_register(2), one that takes n
+// arguments: an address that leads nowhere is EFAULT then, and nothing has been done.
+func (r *Ring) KnowsRegister(op, n uint32) bool {
+	const nowhere = ^uintptr(4095) // the last page, which no process has
+	_, _, errno := unix.RawSyscall6(unix.SYS_IO_URING_REGISTER, uintptr(r.fd), uintptr(op), nowhere, uintptr(n), 0, 0)
+	return errno == unix.EFAULT
 }
 
 // RegisterMemRegion registers memory with the ring (Linux 6.13). Memory of IORING_MEM_REGION_TYPE_USER has to be mmap

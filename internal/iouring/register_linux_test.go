@@ -203,50 +203,6 @@ func TestNAPI(t *testing.T) {
 	}
 }
 
-func TestResizeRings(t *testing.T) {
-	if err := newOwnedRing(t, 8, 0).ResizeRings(&Params{SQEntries: 32}); !errors.Is(err, ErrUnsupported) {
-		t.Errorf("with an index array: got %v, want ErrUnsupported", err)
-	}
-	r := newOwnedRing(t, 8, IORING_SETUP_NO_SQARRAY)
-	nop := func(id uint64) {
-		s := next(t, r)
-		s.PrepNop()
-		s.UserData = id
-	}
-	for id := range uint64(3) {
-		nop(id)
-	}
-	if err := r.ResizeRings(&Params{SQEntries: 32}); !errors.Is(err, syscall.EBUSY) {
-		t.Errorf("with unsubmitted entries: got %v, want EBUSY", err)
-	}
-	submit(t, r, 3)
-	needs(t, r.ResizeRings(&Params{SQEntries: 32, CQEntries: 64, Flags: IORING_SETUP_CQSIZE}), "RESIZE_RINGS")
-	if r.SQEntries() != 32 || r.CQEntries() != 64 || r.CQReady() != 3 {
-		t.Fatalf("got %d, %d entries and %d ready", r.SQEntries(), r.CQEntries(), r.CQReady())
-	}
-	for id := uint64(3); r.SQSpace() > 0; id++ {
-		nop(id)
-	}
-	for i, c := range run(t, r, 35) {
-		if c.UserData != uint64(i) || c.Res != 0 {
-			t.Fatalf("completion %d: got %+v", i, c)
-		}
-	}
-	if err := r.ResizeRings(&Params{SQEntries: 4, CQEntries: 1, Flags: IORING_SETUP_CQSIZE}); err == nil {
-		t.Error("a completion queue smaller than the submission queue was accepted")
-	}
-	for id := range uint64(4) {
-		nop(id)
-	}
-	submit(t, r, 4)
-	if err := r.ResizeRings(&Params{SQEntries: 2, CQEntries: 2, Flags: IORING_SETUP_CQSIZE}); !errors.Is(err, syscall.EOVERFLOW) {
-		t.Errorf("more completions than the new queue holds: got %v, want EOVERFLOW", err)
-	}
-	if got := reap(r); len(got) != 4 {
-		t.Errorf("after a failed resize: got %+v, want 4 completions", got)
-	}
-}
-
 func TestRegisteredFiles(t *testing.T) {
 	r := newRing(t, 8, 0)
 	f := tempFile(t)

@@ -1,0 +1,86 @@
+package conformance_test
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// ringModes are the modes of a ring that programs have to ask for.
+var ringModes = []column{
+	{name: "resizing", wrap: resizeAlways, need: api.FeatQueueResize},
+}
+
+// resizeEvery is after how many calls the queues change: a resize is four mappings, which on a busy machine take long.
+const resizeEvery = 5
+
+// resizing is an engine whose queues change all the time.
+type resizing struct {
+	api.Engine
+	n int
+}
+
+func resizeAlways(e api.Engine) api.Engine { return &resizing{Engine: e} }
+
+// resize takes all sizes of the submission queue up to 64 in turn, with one that is larger now and then, and a completion queue of one, two or four times that.
+func (r *resizing) resize() error {
+	if !r.Features().Has(api.FeatQueueResize) {
+		return nil // a case that is about another strategy
+	}
+	r.n++
+	if r.n%resizeEvery != 1 {
+		return nil
+	}
+	entries := 1 << (r.n % 7)
+	if r.n%11 == 0 {
+		entries = 2048
+	}
+	err := r.Engine.ResizeQueues(entries, entries<<(r.n%3))
+	if errors.Is(err, api.ErrClosed) || errors.Is(err, api.ErrNotOwner) {
+		return nil // the call itself says so, too
+	}
+	return err
+}
+
+func (r *resizing) Submit(ops []api.Op) (int, error) {
+	if err := r.resize(); err != nil {
+		return 0, err
+	}
+	inner := append([]api.Op(nil), ops...)
+	for i := range inner {
+		if a := inner[i].Args; a != nil {
+			if to, ok := a.To.(*resizing); ok {
+				b := *a
+				b.To = to.Engine
+				inner[i].Args = &b
+			}
+		}
+	}
+	n, err := r.Engine.Submit(inner)
+	for i := range inner {
+		ops[i].ID = inner[i].ID
+	}
+	return n, err
+}
+
+func (r *resizing) Complete(dst []api.Completion, w api.Wait) (int, error) {
+	if err := r.resize(); err != nil {
+		return 0, err
+	}
+	return r.Engine.Complete(dst, w)
+}
+
+func (r *resizing) CancelSync(c api.Op, limit time.Duration) (int, error) {
+	if err := r.resize(); err != nil {
+		return 0, err
+	}
+	return r.Engine.CancelSync(c, limit)
+}
+
+func (r *resizing) CloneBuffers(from api.Engine) error {
+	if f, ok := from.(*resizing); ok {
+		from = f.Engine
+	}
+	return r.Engine.CloneBuffers(from)
+}
