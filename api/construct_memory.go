@@ -67,18 +67,21 @@ func SendBundle(fd int, group uint16, tag uint64) Op {
 }
 
 // FilesUpdate puts fds into the slots of the table of registered files from at on, as Engine.UpdateFiles does; with AnySlot each into
-// an empty one, and fds[i] is then the slot. Res is how many were done, which is less than all only when one failed.
+// an empty one, and fds[i] is then the slot (an fd that is none is EBADF there, -1 and KeepSlot too). Res is how many were done, which is less than
+// all only when one failed. Errors, of the first: ENXIO without a table, EINVAL out of range or for no fds at all, EBADF, ENFILE. fds is the
+// engine's until the completion.
 func FilesUpdate(at int, fds []int32, tag uint64) Op {
 	return Op{Code: OpFilesUpdate, FD: -1, Off: int64(at), Args: &Args{FDs: fds}, Tag: tag}
 }
 
-// InstallFD gives the file in a slot of the table of registered files an fd, which is Res, close-on-exec. The slot keeps it.
+// InstallFD gives the file in a slot of the table of registered files an fd, which is Res, close-on-exec. The slot keeps it. An empty slot
+// is EBADF.
 func InstallFD(slot int, tag uint64) Op {
 	return Op{Code: OpFixedFDInstall, FD: fd32(slot), Flags: FixedFile, Tag: tag}
 }
 
-// CloseSlot empties a slot of the table of registered files. Operations in flight on it end first, as with Close. Errors: ENXIO
-// without a table, EINVAL out of range, EBADF when it is empty.
+// CloseSlot empties a slot of the table of registered files. Operations in flight on it end first, as with Close, before the file is closed; the slot itself
+// is empty, and can be filled anew, as soon as it begins. Errors: ENXIO without a table, EINVAL out of range, EBADF when it is empty.
 func CloseSlot(slot int, tag uint64) Op {
 	return Op{Code: OpClose, FD: fd32(slot), Flags: FixedFile, Tag: tag}
 }
@@ -86,10 +89,14 @@ func CloseSlot(slot int, tag uint64) Op {
 // Into returns an accept, socket, openat, openat2 or pipe that puts its file into a slot of the table of registered
 // files instead of giving it an fd: into slot, replacing what is there, and then Res is 0; or with AnySlot into an empty one, and then Res is the slot.
 // A pipe takes slot and the next, or any two, and Args.Pipe tells them. Errors: ENXIO without a table, EINVAL out of range, ENFILE
-// when no slot is empty. A multishot accept takes AnySlot only (EINVAL).
+// when no slot is empty. These are found before the operation is performed, so that no connection is lost: an accept leaves it in the
+// backlog. A multishot accept takes AnySlot only, and ends with ENFILE when the table is full. There is no fd that could be
+// close-on-exec: flags that ask for it are EINVAL, as is a multishot accept with a slot of its own.
 func (o Op) Into(slot int) Op {
 	o.Flags |= IntoSlot
-	o.Group = index16(slot)
+	if o.Group = index16(slot); o.Group == NoIndex && slot != AnySlot {
+		o.Group = NoIndex - 1 // which no table has
+	}
 	return o
 }
 

@@ -42,7 +42,7 @@ type Engine interface {
 	// cancelled; what could not be cancelled and has ended by itself is not among them. It needs no room in the queue. Errors:
 	//   - syscall.Errno, as the Res of the cancel would have it: ENOENT, EBADF
 	//   - os.ErrDeadlineExceeded: something that it has matched goes on still
-	//   - *InvalidOpError: c is no cancel, or has other flags than the constructors and First set
+	//   - *InvalidOpError: c is no cancel, or has other flags than those that the constructors set, First, and FixedFile for a file by its slot
 	//   - ErrQueueFull: one before it whose limit was over has not ended yet
 	//   - ErrClosed, ErrNotOwner.
 	CancelSync(c Op, limit time.Duration) (n int, err error)
@@ -52,7 +52,7 @@ type Engine interface {
 	// Errors: EBUSY when there is a table, EBADF, EINVAL, EMFILE, as syscall.Errno; ErrClosed, ErrNotOwner. Nothing is registered then.
 	RegisterFiles(fds []int) error
 
-	// UpdateFiles puts fds into the slots from at on; -1 empties one. Operations in flight go on with the file that they
+	// UpdateFiles puts fds into the slots from at on; -1 empties one, KeepSlot leaves one as it is. Operations in flight go on with the file that they
 	// began with. n is how many were done. Errors: ENXIO without a table, EINVAL out of range, EBADF.
 	UpdateFiles(at int, fds []int) (n int, err error)
 
@@ -64,8 +64,8 @@ type Engine interface {
 	// when no slot is empty, EBADF; ErrClosed.
 	InstallFile(fd, slot int) (int, error)
 
-	// SetFileRange limits AnySlot to the n slots from at on. It does not move what is there. 0, 0 lifts the limit. Errors: ENXIO without a
-	// table, EINVAL out of range; ErrClosed, ErrNotOwner.
+	// SetFileRange limits AnySlot to the n slots from at on. It does not move what is there. 0, 0 lifts the limit, and so does a new table. Errors: ENXIO
+	// without a table, EINVAL out of range; ErrClosed, ErrNotOwner.
 	SetFileRange(at, n int) error
 
 	// RegisterBuffers makes the engine's table of registered buffers, of len(bufs) slots, 1 to 16384; nil is an empty slot. ReadFixed and
@@ -120,6 +120,9 @@ type Engine interface {
 
 // AnySlot as a slot of the table of registered files is any that is empty.
 const AnySlot = -1
+
+// KeepSlot among the fds of Engine.UpdateFiles or FilesUpdate leaves the slot in its place as it is (IORING_REGISTER_FILES_SKIP).
+const KeepSlot = -2
 
 // Wait says how Complete waits. The zero Wait does not.
 type Wait struct {

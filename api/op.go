@@ -69,7 +69,7 @@ const (
 	Drain
 	// SkipSuccess leaves out the last completion when the operation succeeds. When it fails,
 	// its completion is the only one: the rest of its chain, which is cancelled, has none. A LinkTimeout with it has none in
-	// any case. Not for operations that give out an fd or a buffer, which would be lost.
+	// any case. Not for operations that give out an fd, a buffer, or an empty slot that they have found, which would be lost.
 	SkipSuccess
 
 	// ByOp makes a cancel end operations with the code in Op.Arg. With ByFD, those that are both.
@@ -93,7 +93,8 @@ const (
 	// TimeoutOK makes a timeout that has expired count as a success in a chain. Its result is ETIME all the same.
 	TimeoutOK
 
-	// FixedFile makes Op.FD an index into the engine's table of registered files (Engine.RegisterFiles). Not for paths.
+	// FixedFile makes Op.FD an index into the engine's table of registered files (Engine.RegisterFiles). The slot is looked up when the
+	// operation begins: in a chain, when those before it have ended. Not for paths. A close with it is CloseSlot.
 	FixedFile
 
 	// Shared makes a futex one that other processes use too, in memory that they share.
@@ -111,8 +112,10 @@ const (
 	Bundle
 	// ReportUsage makes the notification of a zero-copy send say with Copied whether the data was copied after all.
 	ReportUsage
+	// FixedFD2 makes Args.FD2 an index into the table of registered files. For splice and tee, where FixedFile is about the input alone.
+	FixedFD2
 
-	knownFlags = ReportUsage<<1 - 1
+	knownFlags = FixedFD2<<1 - 1
 )
 
 // ChainFlags are those that any operation takes.

@@ -106,6 +106,32 @@ func platformAllocs() []allocCase {
 			buf := make([]byte, 4096)
 			return func() { u.want(u.do(api.Write(fd, buf, 0, 1)), 4096) }
 		}},
+		{name: "registered file", ops: streamOps, requires: fixedFiles, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			t.register(t.Engine, a)
+			u := &turner{t: t}
+			buf, out := make([]byte, 64), make([]byte, 16)
+			return func() {
+				u.put(b, out)
+				u.want(u.do(fixed(api.Recv(0, buf, 1))), 16)
+				u.want(u.do(fixed(api.Send(0, out, 2))), 16)
+				u.get(b, buf[:16])
+			}
+		}},
+		{name: "into a slot and closed", ops: api.Ops(api.OpSocket, api.OpClose, api.OpFilesUpdate), requires: directFiles, prepare: func(t *T) func() {
+			a, _ := t.Pair(false)
+			t.slots(4)
+			u := &turner{t: t}
+			fds := []int32{0}
+			update := api.FilesUpdate(api.AnySlot, fds, 3)
+			return func() {
+				u.want(u.do(api.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0, 1).Into(api.AnySlot)), 0)
+				u.want(u.do(api.CloseSlot(0, 2)), 0)
+				fds[0] = int32(a)
+				u.want(u.do(update), 1)
+				u.want(u.do(api.CloseSlot(int(fds[0]), 4)), 0)
+			}
+		}},
 		{name: "registered buffer", ops: fixedPlain | fixedVector, requires: fixedBuffers, prepare: func(t *T) func() {
 			fd := t.File(pattern(1 << 16))
 			u := &turner{t: t}

@@ -80,9 +80,9 @@ var fixedFileCases = []Case{
 	},
 	{
 		ID: "REG-2", Name: "bad slots",
-		Explanation: "A slot that is empty or outside the table, or without a table, is EBADF; so are paths and close.",
+		Explanation: "A slot that is empty or outside the table, or without a table, is EBADF; so are paths.",
 		Requires:    fixedFiles,
-		Ops:         api.Ops(api.OpRecv, api.OpRead, api.OpClose, api.OpPoll, api.OpNop, api.OpTimeout),
+		Ops:         api.Ops(api.OpRecv, api.OpRead, api.OpPoll, api.OpOpenat, api.OpNop, api.OpTimeout),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
 			buf := make([]byte, 1)
@@ -93,7 +93,7 @@ var fixedFileCases = []Case{
 				t.WantErr(api.Read(slot, buf, 0, uint64(i)).With(api.FixedFile), syscall.EBADF)
 				t.WantErr(api.Poll(slot, api.PollIn, uint64(i)).With(api.FixedFile), syscall.EBADF)
 			}
-			t.WantErr(api.Close(0, 9).With(api.FixedFile), syscall.EBADF)
+			t.WantErr(api.Openat(0, "/", unix.O_RDONLY, 0, 9).With(api.FixedFile), syscall.EBADF)
 			t.Want(api.Nop(10).With(api.FixedFile), -int(eInval))
 			t.Want(api.Timeout(0, 11).With(api.FixedFile), -int(eInval))
 		},

@@ -23,6 +23,9 @@ func systemCases() []Case {
 		deviceCases, terminalCases, stateCases)
 }
 
+// cloexecFlag of a type of socket makes it close-on-exec.
+const cloexecFlag = unix.SOCK_CLOEXEC
+
 // nobody is the address of a UDP socket that there is not: a port of a loopback address which no other process of this machine binds to, as it may
 // to 127.0.0.1.
 func (t *T) nobody() netip.AddrPort {

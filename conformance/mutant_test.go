@@ -37,6 +37,9 @@ type mutant struct {
 
 	sync   func(m *mutant, c api.Op, limit time.Duration) (int, error)
 	resize func(m *mutant, entries, cqEntries int) error
+
+	updateFiles func(m *mutant, at int, fds []int) (int, error)
+	fileRange   func(m *mutant, at, n int) error
 }
 
 func (m *mutant) Submit(ops []api.Op) (int, error) {

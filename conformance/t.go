@@ -46,8 +46,8 @@ type T struct {
 	temp    string
 }
 
-// opensFDs are the operations whose result is a new fd.
-var opensFDs = api.Ops(api.OpAccept, api.OpOpenat, api.OpOpenat2, api.OpSocket)
+// opensFDs are the operations whose result is a new fd, unless it goes into a slot.
+var opensFDs = api.Ops(api.OpAccept, api.OpOpenat, api.OpOpenat2, api.OpSocket, api.OpFixedFDInstall)
 
 // tracked is what T knows of an operation that it has submitted.
 type tracked struct {
@@ -293,10 +293,10 @@ func (t *T) check(c *api.Completion) {
 	case !c.Flags.Has(api.Buffer) && (c.Buf != nil || c.Lease != 0):
 		t.Errorf("completion without Buffer that has Buf of %d bytes, lease %#x: %s", len(c.Buf), uint64(c.Lease), show(c))
 	}
-	if opensFDs.Has(op.code) && c.Res >= 0 {
+	if opensFDs.Has(op.code) && c.Res >= 0 && op.flags&api.IntoSlot == 0 {
 		t.fds[int(c.Res)] = true
 	}
-	if op.code == api.OpClose && c.Res == 0 {
+	if op.code == api.OpClose && c.Res == 0 && op.flags&api.FixedFile == 0 {
 		delete(t.fds, op.fd)
 	}
 	if !c.More() {

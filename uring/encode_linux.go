@@ -75,7 +75,7 @@ func setLeg(s *core.Slot, kind uint64) { s.Leg = s.Leg&^legMask | uint8(kind) }
 
 // prepared are the operations that need something done before they can be encoded.
 var prepared = api.Ops(api.OpReadv, api.OpWritev, api.OpSendMsg, api.OpRecvMsg, api.OpConnect, api.OpAccept, api.OpShutdown, api.OpClose,
-	api.OpWaitid, api.OpFutexWait, api.OpFutexWaitv) | socketOps | argOps | fixedOps
+	api.OpWaitid, api.OpFutexWait, api.OpFutexWaitv, api.OpFixedFDInstall) | socketOps | argOps | fixedOps
 
 // prepare fills in the slot's MsgBuf. It returns false when there is nothing to encode: the operation has ended, or is performed here.
 func (d *driver) prepare(s *core.Slot) bool {
@@ -123,6 +123,10 @@ func (d *driver) prepare(s *core.Slot) bool {
 	case api.OpClose:
 		d.close(s)
 		return false
+	case api.OpFixedFDInstall:
+		d.flushFirst()
+		d.start(s)
+		return false
 	case api.OpSocket, api.OpBind, api.OpListen, api.OpUringCmd:
 		return d.prepareSocket(s)
 	default:
@@ -143,6 +147,12 @@ func (d *driver) prepareSendMsg(s *core.Slot) unix.Errno {
 }
 
 func (d *driver) prepareAccept(s *core.Slot) bool {
+	if s.Op.Flags&api.IntoSlot != 0 {
+		// The kernel would take connections that there may be no slot for. Here each attempt has its place first (docs/DESIGN.md).
+		d.flushFirst()
+		d.start(s)
+		return false
+	}
 	if s.Op.Flags&api.DontWait != 0 && !d.kern.Has(api.KernAcceptDontWait) {
 		d.start(s) // the kernel has no flag for it
 		return false

@@ -13,9 +13,10 @@ import (
 	"github.com/sluiceio/sluice/internal/sysx"
 )
 
-// ours are the operations that are never given to the kernel. Timeouts, removals and messages are the engine's own, as on every backend (docs/DESIGN.md);
-// shutdown and close are plain system calls: see there.
-var ours = api.Ops(api.OpTimeout, api.OpTimeoutRemove, api.OpLinkTimeout, api.OpPollRemove, api.OpMsgRing, api.OpShutdown, api.OpClose)
+// ours are the operations that are never given to the kernel. Timeouts, removals, messages and the table of files are the engine's own, as on every
+// backend (docs/DESIGN.md); shutdown and close are plain system calls: see there. So is what gives a registered file an fd, a duplicate of ours.
+var ours = api.Ops(api.OpTimeout, api.OpTimeoutRemove, api.OpLinkTimeout, api.OpPollRemove, api.OpMsgRing, api.OpShutdown, api.OpClose,
+	api.OpFilesUpdate, api.OpFixedFDInstall)
 
 // partly are the operations that are given to the kernel in some cases only: see native.
 var partly = api.Ops(api.OpSplice, api.OpTee)
@@ -199,7 +200,7 @@ func (d *driver) features() (f api.Features) {
 	fixed := api.Ops(api.OpReadFixed, api.OpWriteFixed)
 	f.Native = api.FeatPark
 	f.Emulated = api.FeatOrdered | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines | api.FeatChains | api.FeatDrain |
-		api.FeatPost | api.FeatFixedFiles | api.FeatGroupResize
+		api.FeatPost | api.FeatFixedFiles | api.FeatDirectFiles | api.FeatGroupResize
 	for _, m := range [...]struct {
 		feat api.Feature
 		kern api.KernelFeature

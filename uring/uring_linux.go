@@ -97,7 +97,7 @@ var _ core.Driver = (*driver)(nil)
 
 // Attach implements core.Driver.
 func (d *driver) Attach(e *core.Engine) error {
-	d.e = e
+	d.e, d.tries.Engine = e, e
 	d.pool.Init(e.Options().Workers, e.Notify)
 	d.futex.Init(e.Notify)
 	e.UsePool(optab.Pooled()&d.emulated, d.pool.Busy)

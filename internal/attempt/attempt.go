@@ -21,7 +21,7 @@ const (
 	Thread                  // it waits for futexes: for internal/futexq
 )
 
-// Tries makes attempts and counts the system calls. The zero value is ready.
+// Tries makes attempts and counts the system calls. Engine must be set.
 type Tries struct {
 	Calls uint64
 	// Asked is how many bytes the last receive into a buffer of a group had room for.
@@ -29,6 +29,8 @@ type Tries struct {
 	bundle bundle
 	// NoSignal is what sysx.NoSignal has found.
 	NoSignal int
+	// Engine is whose operations these are.
+	Engine *core.Engine
 
 	page *[sysx.PipeBuf]byte // what is written to a FIFO at a time; made when first needed
 	vec  sysx.Iovecs         // of page
@@ -89,6 +91,10 @@ func (t *Tries) Try(s *core.Slot) (int32, Verdict) {
 		return t.splice(s)
 	case api.OpPipe:
 		return t.pipe(s)
+	case api.OpFixedFDInstall:
+		t.Calls++
+		n, errno := sysx.Dup(s.Op.FD)
+		return size(int(n), errno), Done
 	case api.OpNop:
 		return 0, Done
 	}

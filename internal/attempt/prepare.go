@@ -28,7 +28,6 @@ func Prepare(s *core.Slot) syscall.Errno {
 	case api.OpUnlinkat:
 		return s.NeedPaths().SetPath(a.Path)
 	case api.OpRenameat, api.OpLinkat, api.OpSymlinkat:
-		s.FD2 = a.FD2
 		p := s.NeedPaths()
 		if errno := p.SetPath(a.Path); errno != 0 {
 			return errno

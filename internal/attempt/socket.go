@@ -133,6 +133,20 @@ func (t *Tries) accept(s *core.Slot) (int32, Verdict) {
 		}
 		s.Phase = phaseSet
 	}
+	if s.Op.Flags&api.IntoSlot == 0 {
+		return t.acceptOnce(s)
+	}
+	if errno := t.Engine.Claim(s); errno != 0 {
+		return -int32(errno), Done
+	}
+	res, v := t.acceptOnce(s)
+	if v != Done || res < 0 {
+		t.Engine.Unclaim()
+	}
+	return res, v
+}
+
+func (t *Tries) acceptOnce(s *core.Slot) (int32, Verdict) {
 	t.Calls++
 	if s.Op.Msg == nil {
 		n, _, errno := sysx.Accept(s.Op.FD, nil, int(s.Op.Arg))

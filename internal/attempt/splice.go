@@ -73,9 +73,8 @@ func (t *Tries) splice(s *core.Slot) (int32, Verdict) {
 // checkSplice finds what is wrong with the arguments by themselves.
 func checkSplice(s *core.Slot) syscall.Errno {
 	op, a := &s.Op, s.Op.Args
-	s.FD2 = a.FD2
 	switch {
-	case a.FD2 < 0:
+	case s.FD2 < 0:
 		return syscall.EBADF
 	case op.Arg&^sysx.SpliceFlags != 0, a.Len < 0, op.Code == api.OpSplice && a.Off2 < api.CurrentPosition:
 		return syscall.EINVAL

@@ -22,12 +22,21 @@ func checkCancel(op *api.Op) syscall.Errno {
 // startCancel performs an OpCancel.
 func (e *Engine) startCancel(c *Slot) {
 	c.state = stateStarted
-	if c.Op.Flags&api.FixedFile != 0 {
-		if c.Op.FD = e.files.fixed(c.Op.FD); c.Op.FD == none || c.Op.Flags&api.ByFD == 0 {
-			e.End(c, -int32(syscall.EBADF))
-			return
-		}
+	if c.Op.Flags&api.FixedFile != 0 && !e.resolveCancel(c) {
+		e.End(c, -int32(syscall.EBADF))
+		return
 	}
+	e.cancel(c)
+}
+
+// resolveCancel makes a cancel by slot one by our descriptor, and says whether there is one.
+func (e *Engine) resolveCancel(c *Slot) bool {
+	c.Op.FD = e.files.fixed(c.Op.FD)
+	return c.Op.FD != none && c.Op.Flags&api.ByFD != 0
+}
+
+// cancel performs an OpCancel whose file, if it has one, is known.
+func (e *Engine) cancel(c *Slot) {
 	if c.Op.Flags&byMany != 0 {
 		e.startCancelMany(c)
 		return

@@ -21,7 +21,7 @@ func (e *Engine) CancelSync(op api.Op, limit time.Duration) (int, error) {
 	if err := e.enterWait(); err != nil {
 		return 0, err
 	}
-	if op.Code != api.OpCancel || op.Flags&^(byMany|api.First) != 0 || checkCancel(&op) != 0 {
+	if op.Code != api.OpCancel || op.Flags&^(byMany|api.First|api.FixedFile) != 0 || checkCancel(&op) != 0 {
 		return 0, &api.InvalidOpError{Code: op.Code, Reason: "CancelSync takes what Cancel, CancelFD, CancelOp and CancelAny make"}
 	}
 	end := api.Instant(0)
@@ -41,8 +41,12 @@ func (e *Engine) CancelSync(op api.Op, limit time.Duration) (int, error) {
 	defer func() { e.sync.slot = none }()
 	id := c.ID()
 	e.sync.id = id
-	e.findHits(c)
-	e.startCancel(c)
+	if op.Flags&api.FixedFile != 0 && !e.resolveCancel(c) {
+		e.End(c, -int32(syscall.EBADF))
+	} else {
+		e.findHits(c)
+		e.cancel(c)
+	}
 	for e.slots.lookup(id) != nil || e.anyHit() {
 		if err := e.settleUntil(end); err != nil {
 			return 0, err

@@ -22,10 +22,16 @@ func (e *Engine) Room() int {
 
 // Emit delivers a completion of s that more will follow.
 func (e *Engine) Emit(s *Slot, res int32) {
-	if optab.Of(s.Op.Code).Opens {
+	flags := api.More
+	switch {
+	case s.Op.Flags&api.IntoSlot != 0:
+		res = e.into(s, res)
+		invariants.Check(res >= 0, "a multishot accept had a slot, and has none: %d", res)
+		flags |= intoSlot
+	case optab.Of(s.Op.Code).Opens:
 		e.fresh(res)
 	}
-	e.deliver(&api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: res, Flags: api.More, Code: s.Op.Code})
+	e.deliver(&api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: res, Flags: flags, Code: s.Op.Code})
 }
 
 // EmitBuffer is Emit with a buffer of the operation's group.
@@ -45,10 +51,12 @@ func (e *Engine) End(s *Slot, res int32) {
 	if c.Res == 0 && s.Op.Flags&api.EOF != 0 && atEnd(&s.Op) {
 		c.Flags = api.AtEOF
 	}
-	if res >= 0 && optab.Of(c.Code).Opens {
+	switch {
+	case res >= 0 && s.Op.Flags&api.IntoSlot != 0:
+		c.Res, c.Flags = e.into(s, res), intoSlot
+	case res >= 0 && optab.Of(c.Code).Opens:
 		e.fresh(res)
-	}
-	if c.Code == api.OpPipe && res == 0 {
+	case c.Code == api.OpPipe && res == 0:
 		e.freshPipe(s)
 	}
 	e.last(s, &c)
@@ -128,8 +136,7 @@ func (e *Engine) retire(s *Slot) {
 	}
 	if f := s.FD; s.Op.Code == api.OpClose && f != nil {
 		if f.closing == s.Index {
-			f.closing = none
-			f.Kind = 0
+			f.anew()
 		}
 	} else {
 		e.leave(s)
@@ -214,6 +221,7 @@ func (e *Engine) taken(c *api.Completion) {
 // hand puts c into dst.
 func (e *Engine) hand(c *api.Completion) {
 	e.dst[e.n] = *c
+	e.dst[e.n].Flags &^= intoSlot
 	e.n++
 	if c.Flags&api.More == 0 && c.ID != 0 {
 		e.ended++

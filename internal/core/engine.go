@@ -183,8 +183,10 @@ func (e *Engine) take(op *api.Op, i int) (*Slot, error) {
 	}
 	s := e.slots.get()
 	s.Op = *op
-	if optab.Of(op.Code).FD2 && op.Args != nil && op.Args.FD2 >= 0 {
-		e.pairUp(s)
+	if optab.Of(op.Code).FD2 && op.Args != nil {
+		if s.FD2 = op.Args.FD2; s.FD2 >= 0 {
+			e.pairUp(s)
+		}
 	}
 	op.ID = s.ID()
 	s.Op.ID = op.ID

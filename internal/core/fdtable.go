@@ -13,12 +13,19 @@ type FD struct {
 	count   int32    // how many there are
 	closing int32    // the close that waits for them, or none
 	dropped bool     // it is the engine's own, in its table no more, and closed when nothing is in flight on it
+	Own     bool     // it is the engine's own: operations on it name a registered file
 	head    [2]int32 // per direction: the operation whose turn it is
 	tail    [2]int32
 
 	// Kind is for the driver and the attempts: what kind of file it is, as far as that is known. It is 0 for a number that
 	// the engine has closed or been given anew; one that the program closes and opens by itself is not noticed.
 	Kind uint16
+}
+
+// anew is called when the number has become another file's.
+func (f *FD) anew() {
+	f.closing = none
+	f.Kind, f.Own = 0, false
 }
 
 // fdTable grows to the largest fd that has been used. It is bounded by RLIMIT_NOFILE, for

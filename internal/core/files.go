@@ -10,17 +10,21 @@ import (
 	"github.com/sluiceio/sluice/internal/sysx"
 )
 
-// files is the table of registered files. Each slot holds a descriptor of the engine's own, a duplicate, so that the file
-// stays open whatever the program does with its fd. mu guards all of it: other goroutines install files.
+// files is the table of registered files. Each slot holds a descriptor of the engine's own, a duplicate or one that an
+// operation has made, so that the file stays open whatever the program does with its fd. mu guards all of it, for other
+// goroutines install files; but the owner, who alone makes and drops the table, reads a slot without.
 type files struct {
-	mu     sync.Mutex
-	fds    []int32 // -1: empty
-	drop   []int32 // to be closed by the owner, when nothing is in flight on them any more
-	closed bool
-	dirty  atomic.Bool // drop is not empty; to be looked at without mu
+	mu       sync.Mutex
+	fds      []atomic.Int32 // none: empty
+	taken    slotSet        // slots that are not empty, and the one that is claimed
+	from, to int            // those that AnySlot takes one of
+	claimed  int            // for what the owner is about to make: see Claim; or none
+	drop     []int32        // to be closed by the owner, when nothing is in flight on them any more
+	closed   bool
+	dirty    atomic.Bool // drop is not empty; to be looked at without mu
 }
 
-// maxFiles is how many slots a table may have (IORING_MAX_FIXED_FILES of Linux).
+// maxFiles is how many slots a table may have. Linux has more (IORING_MAX_FIXED_FILES), and an Op has 16 bits for one.
 const maxFiles = 1 << 15
 
 // RegisterFiles implements api.Engine.
@@ -44,26 +48,33 @@ func (e *Engine) RegisterFiles(fds []int) error {
 		closeAll(own)
 		return errno
 	}
-	t.fds = own
+	t.fds, t.taken = make([]atomic.Int32, len(own)), newSlotSet(len(own))
+	t.from, t.to, t.claimed = 0, len(own), none
+	for i, fd := range own {
+		t.fds[i].Store(none)
+		t.replace(i, fd)
+	}
 	return nil
 }
 
 // duplicates makes a descriptor of our own for each of fds, until one fails.
 func duplicates(fds []int) (own []int32, errno syscall.Errno) {
 	for _, fd := range fds {
-		d := int32(none)
-		if fd != none {
-			if d, errno = dup(fd); errno != 0 {
-				return own, errno
-			}
+		d, errno := dup(fd)
+		if errno != 0 {
+			return own, errno
 		}
 		own = append(own, d)
 	}
 	return own, 0
 }
 
+// dup is a descriptor of our own for the file fd; for none it is none.
 func dup(fd int) (int32, syscall.Errno) {
-	if fd < 0 || int(int32(fd)) != fd {
+	switch {
+	case fd == none:
+		return none, 0
+	case fd < 0 || int(int32(fd)) != fd:
 		return none, syscall.EBADF
 	}
 	return sysx.Dup(int32(fd))
@@ -82,32 +93,50 @@ func (e *Engine) UpdateFiles(at int, fds []int) (int, error) {
 	if err := e.enter(); err != nil {
 		return 0, err
 	}
-	t := &e.files
+	n, errno := updateFiles(&e.files, int64(at), fds)
+	if errno != 0 {
+		return 0, errno
+	}
+	return n, nil
+}
+
+// updateFiles puts fds into the slots from at on, until one fails. An errno is that of the first.
+func updateFiles[F int | int32](t *files, at int64, fds []F) (n int, errno syscall.Errno) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.fds == nil:
 		return 0, syscall.ENXIO
-	case len(fds) == 0, at < 0, at > len(t.fds)-len(fds):
+	case len(fds) == 0, at < 0, at > int64(len(t.fds)-len(fds)):
 		return 0, syscall.EINVAL
 	}
-	own, errno := duplicates(fds)
-	for i, fd := range own {
-		t.replace(at+i, fd)
+	for i, fd := range fds {
+		if fd == api.KeepSlot {
+			continue
+		}
+		own, errno := dup(int(fd))
+		if errno != 0 && i == 0 {
+			return 0, errno
+		}
+		if errno != 0 {
+			return i, 0
+		}
+		t.replace(int(at)+i, own)
 	}
-	if errno != 0 && len(own) == 0 {
-		return 0, errno
-	}
-	return len(own), nil
+	return len(fds), 0
 }
 
 // replace puts fd into a slot. The one that was there is closed by the owner.
 func (t *files) replace(slot int, fd int32) {
-	if old := t.fds[slot]; old != none {
+	if old := t.fds[slot].Swap(fd); old != none {
 		t.drop = append(t.drop, old)
 		t.dirty.Store(true)
 	}
-	t.fds[slot] = fd
+	if fd == none {
+		t.taken.free(slot)
+	} else {
+		t.taken.take(slot)
+	}
 }
 
 // UnregisterFiles implements api.Engine.
@@ -125,6 +154,26 @@ func (e *Engine) UnregisterFiles() error {
 		t.replace(i, none)
 	}
 	t.fds = nil
+	return nil
+}
+
+// SetFileRange implements api.Engine.
+func (e *Engine) SetFileRange(at, n int) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	t := &e.files
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.fds == nil:
+		return syscall.ENXIO
+	case at == 0 && n == 0:
+		n = len(t.fds)
+	case at < 0, n < 1, n > len(t.fds), at > len(t.fds)-n:
+		return syscall.EINVAL
+	}
+	t.from, t.to = at, at+n
 	return nil
 }
 
@@ -146,6 +195,9 @@ func (e *Engine) InstallFile(fd, slot int) (int, error) {
 		return 0, syscall.EINVAL
 	}
 	own, errno := dup(fd)
+	if errno == 0 && own == none {
+		errno = syscall.EBADF
+	}
 	if errno != 0 {
 		return 0, errno
 	}
@@ -156,38 +208,54 @@ func (e *Engine) InstallFile(fd, slot int) (int, error) {
 	return slot, nil
 }
 
-func (t *files) empty() int {
-	for i, fd := range t.fds {
-		if fd == none {
-			return i
-		}
-	}
-	return none
-}
+// empty is a slot that AnySlot takes, or none.
+func (t *files) empty() int { return t.taken.empty(t.from, t.to) }
+
+// FileSlots is how many slots the table of registered files has.
+func (e *Engine) FileSlots() int { return len(e.files.fds) }
 
 // fixed is the descriptor in a slot, or none.
 func (t *files) fixed(slot int32) int32 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if slot < 0 || int(slot) >= len(t.fds) {
 		return none
 	}
-	return t.fds[slot]
+	return t.fds[slot].Load()
 }
 
 // resolve makes an operation on a registered file one on the engine's own descriptor of it.
 func (e *Engine) resolve(s *Slot, in *optab.Info) syscall.Errno {
 	fd := e.files.fixed(s.Op.FD)
-	if fd == none || in.At || s.Op.Code == api.OpClose {
+	if fd == none || in.At || e.own(fd) == nil {
 		return syscall.EBADF
-	}
-	// The number is ours, so that a close of it has happened, though its completion may not have been seen.
-	if e.fds.has(fd) && e.fds.fds[fd].closing != none {
-		e.fresh(fd)
 	}
 	s.Op.FD = fd
 	s.Op.Flags &^= api.FixedFile
 	return 0
+}
+
+// resolveSecond is resolve for Args.FD2, which goes to FD2 of the slot: Args is the program's.
+func (e *Engine) resolveSecond(s *Slot) syscall.Errno {
+	fd := e.files.fixed(s.Op.Args.FD2)
+	if fd == none || e.own(fd) == nil {
+		return syscall.EBADF
+	}
+	s.FD2 = fd
+	e.slots.at(s.mate).Op.FD = fd
+	s.Op.Flags &^= api.FixedFD2
+	return 0
+}
+
+// own gives the FD of one of our descriptors, nil when the program has closed what is the engine's.
+func (e *Engine) own(fd int32) *FD {
+	f := e.fds.get(fd)
+	if f == nil {
+		return nil
+	}
+	if f.closing != none {
+		e.fresh(fd) // the number is ours, so that a close of it has happened, though its completion may not have been seen
+	}
+	f.Own = true
+	return f
 }
 
 // maxDrops is how many hidden closes there are at a time. They have slots of their own, so that they take none from operations.
@@ -238,7 +306,9 @@ func (e *Engine) undrop(f *FD) {
 // close closes the table. Nothing is in flight any more, and the driver is closed.
 func (t *files) close() {
 	t.mu.Lock()
-	closeAll(t.fds)
+	for i := range t.fds {
+		t.replace(i, none)
+	}
 	closeAll(t.drop)
 	t.fds, t.drop, t.closed = nil, nil, true
 	t.mu.Unlock()

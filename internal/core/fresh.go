@@ -12,8 +12,7 @@ import (
 // been seen has happened, then, and must not stand in the way of operations on the new file.
 func (e *Engine) fresh(n int32) {
 	if e.fds.has(n) {
-		e.fds.fds[n].closing = none
-		e.fds.fds[n].Kind = 0
+		e.fds.fds[n].anew()
 	}
 }
 
@@ -24,8 +23,10 @@ func (e *Engine) freshPipe(s *Slot) {
 	e.fresh(e.pipe[1])
 }
 
-// madePipe says whether c is of a pipe that has been made.
-func madePipe(c *api.Completion) bool { return c.Code == api.OpPipe && c.Res == 0 }
+// madePipe says whether c is of a pipe that has been made, and whose ends are fds.
+func madePipe(c *api.Completion) bool {
+	return c.Code == api.OpPipe && c.Res == 0 && c.Flags&intoSlot == 0
+}
 
 // keep is for a completion that does not fit into dst.
 func (e *Engine) keep(c api.Completion) {
@@ -44,9 +45,10 @@ func (e *Engine) unkeep() (c api.Completion, pipe [2]int32) {
 	return c, pipe
 }
 
-// drop forgets a completion that nobody will reap. The fds that it tells of are known to nobody else.
+// drop forgets a completion that nobody will reap. The fds that it tells of are known to nobody else; what is in the table goes with that.
 func (e *Engine) drop(c *api.Completion, pipe [2]int32) {
 	switch {
+	case c.Flags&intoSlot != 0:
 	case c.Res >= 0 && optab.Of(c.Code).Opens:
 		sysx.Close(c.Res)
 	case madePipe(c):

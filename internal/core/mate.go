@@ -15,7 +15,10 @@ import (
 func (e *Engine) pairUp(s *Slot) {
 	m := e.slots.get()
 	m.shadow, m.mate, s.mate = true, s.Index, m.Index
-	m.Op = api.Op{FD: s.Op.Args.FD2}
+	m.Op = api.Op{FD: s.FD2}
+	if s.Op.Flags&api.FixedFD2 != 0 {
+		m.Op.FD = none // until its turn has come: see resolveSecond
+	}
 	m.state = stateSubmitted
 }
 

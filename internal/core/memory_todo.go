@@ -4,9 +4,6 @@ import "github.com/sluiceio/sluice/api"
 
 func missing(f api.Feature) error { return &api.UnsupportedError{Feature: f} }
 
-// SetFileRange implements api.Engine.
-func (e *Engine) SetFileRange(at, n int) error { return missing(api.FeatDirectFiles) }
-
 // Get implements api.BufferGroup.
 func (g *Group) Get() (buf []byte, l api.Lease, ok bool) { return nil, 0, false }
 
@@ -17,5 +14,4 @@ func (g *Group) Queue(l api.Lease, n int) error { return missing(api.FeatBundles
 func (g *Group) Queued() int { return 0 }
 
 // Todo are the features that no engine has yet.
-const Todo = api.FeatDirectFiles |
-	api.FeatMultishotRecvMsg | api.FeatMultishotRead | api.FeatZeroCopy
+const Todo = api.FeatMultishotRecvMsg | api.FeatMultishotRead | api.FeatZeroCopy

@@ -28,6 +28,9 @@ func raceOp(op *api.Op) {
 	case op.Code == api.OpMadvise:
 		return // it neither reads nor writes
 	}
+	if op.Code == api.OpFilesUpdate && op.Args != nil {
+		raceFDs(op.Args.FDs, op.Off != api.AnySlot)
+	}
 	raceRange(op.Buf, reads)
 	if op.Msg != nil {
 		for _, b := range op.Msg.Bufs {
@@ -47,6 +50,14 @@ func raceRange(b []byte, reads bool) {
 	} else {
 		runtime.RaceWriteRange(p, len(b))
 	}
+}
+
+func raceFDs(fds []int32, reads bool) {
+	if len(fds) == 0 {
+		return
+	}
+	// SAFETY: as in raceRange; the array has four bytes for each element.
+	raceRange(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(fds))), 4*len(fds)), reads)
 }
 
 func raceLease(b []byte)   { raceRange(b, false) }

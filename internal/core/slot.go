@@ -52,7 +52,7 @@ type Slot struct {
 
 	wax invariants.Seal
 
-	// FD2 is Op.Args.FD2, as the attempts have found it when they began.
+	// FD2 is Op.Args.FD2 as it was when the operation was submitted, or the descriptor of the registered file that it names.
 	FD2 int32
 
 	// Done is how many bytes an operation has moved that goes on until all is moved.

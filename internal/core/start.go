@@ -45,13 +45,13 @@ func (e *Engine) start(s *Slot) {
 	if s.next != none {
 		e.armLinkTimeout(s)
 	}
-	if s.Op.Flags&api.FixedFile != 0 && in.FD {
-		if errno := e.resolve(s, in); errno != 0 {
-			e.End(s, -int32(errno))
-			return
-		}
+	if s.Op.Flags&(api.FixedFile|api.FixedFD2|api.IntoSlot) != 0 && !e.startFixed(s, in) {
+		return
 	}
 	switch s.Op.Code {
+	case api.OpFilesUpdate:
+		e.startFilesUpdate(s)
+		return
 	case api.OpTimeout:
 		e.startTimeout(s)
 		return
@@ -99,6 +99,29 @@ func (e *Engine) start(s *Slot) {
 		return
 	}
 	e.line(f, s, in)
+}
+
+// startFixed deals with what an operation has to do with the table of registered files, and says whether it can go on.
+func (e *Engine) startFixed(s *Slot, in *optab.Info) bool {
+	var errno syscall.Errno
+	f := s.Op.Flags
+	if f&api.FixedFile != 0 && s.Op.Code == api.OpClose {
+		e.startCloseSlot(s)
+		return false
+	}
+	if f&api.IntoSlot != 0 {
+		errno = e.vacant(&s.Op)
+	}
+	if errno == 0 && f&api.FixedFile != 0 && in.FD {
+		errno = e.resolve(s, in)
+	}
+	if errno == 0 && f&api.FixedFD2 != 0 {
+		errno = e.resolveSecond(s)
+	}
+	if errno != 0 {
+		e.End(s, -int32(errno))
+	}
+	return errno == 0
 }
 
 // lineAt begins an operation on paths whose directory is no open file: the working directory, or any number at all
@@ -205,7 +228,8 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 	if op.Flags&^known != 0 {
 		return syscall.EINVAL
 	}
-	if op.Flags&api.SkipSuccess != 0 && (in.Opens || op.Code == api.OpPipe || op.Flags&api.BufferSelect != 0) {
+	into := op.Flags&api.IntoSlot != 0
+	if op.Flags&api.SkipSuccess != 0 && ((in.Opens || op.Code == api.OpPipe) && (!into || op.Group == api.NoIndex) || op.Flags&api.BufferSelect != 0) {
 		return syscall.EINVAL
 	}
 	if len(op.Buf) > sysx.MaxTransfer && op.Code != api.OpMadvise { // which moves none of it
@@ -216,6 +240,11 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 	}
 	if in.Msg && op.Msg == nil || in.Args && op.Args == nil {
 		return syscall.EFAULT
+	}
+	if into {
+		if errno := checkInto(op); errno != 0 {
+			return errno
+		}
 	}
 	if in.Position && op.Off < api.CurrentPosition {
 		return syscall.EINVAL
@@ -236,6 +265,13 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 	case api.OpSendMsg:
 		if op.Arg&sysx.MsgCmsgCompat != 0 {
 			return syscall.EINVAL // see checkRecv
+		}
+	case api.OpFixedFDInstall:
+		if op.Arg != 0 {
+			return syscall.EINVAL
+		}
+		if op.Flags&api.FixedFile == 0 {
+			return syscall.EBADF
 		}
 	case api.OpTimeout:
 		return checkTimeout(op)

@@ -30,7 +30,7 @@ type Doc struct {
 const (
 	bytesMoved = "the number of bytes, 0 at the end of the stream or file"
 	bytesGone  = "the number of bytes, which may be fewer than asked for"
-	newFD      = "the new fd, close-on-exec"
+	newFD      = "the new fd, close-on-exec; with Into 0, or the slot that AnySlot has found"
 	zero       = "0"
 	registered = "It comes with registered memory, files and buffers: "
 )
@@ -49,13 +49,13 @@ var docs = [api.OpCount]Doc{
 	api.OpRecvMsg:       {Make: []string{"RecvMsg", "RecvMsgMultishot"}, Res: "the number of bytes, 0 at the end of the stream", Errors: "EMSGSIZE: more than 1024 buffers. EINVAL: WaitAll with MSG_PEEK.", How: Tried, Rules: []string{"VEC", "DGM", "STR"}},
 	api.OpTimeout:       {Make: []string{"Timeout", "TimeoutAt", "TimeoutWall", "TimeoutCount", "Tick"}, Res: "never positive: it ends with ETIME (os.ErrDeadlineExceeded), and with 0 when its count was reached first", Errors: "EINVAL: a negative time.", How: Engine, Rules: []string{"TMO"}},
 	api.OpTimeoutRemove: {Make: []string{"TimeoutRemove", "TimeoutUpdate", "TimeoutUpdateAt"}, Res: zero, Errors: "ENOENT: there is no such timeout any more.", How: Engine, Rules: []string{"TMO", "CAN"}},
-	api.OpAccept:        {Make: []string{"Accept", "AcceptMultishot"}, Res: newFD, Errors: "EMFILE: the connection stays in the backlog.", How: Tried, Rules: []string{"ACC"}},
+	api.OpAccept:        {Make: []string{"Accept", "AcceptMultishot"}, Res: newFD, Errors: "EMFILE: the connection stays in the backlog.", How: Tried, Rules: []string{"ACC", "DIR"}},
 	api.OpCancel:        {Make: []string{"Cancel", "CancelFD", "CancelOp", "CancelAny"}, Res: "0, or how many were ended by fd, code, or of any kind", Errors: "ENOENT: there is no such operation any more. EALREADY: it will complete by itself.", How: Quick, Note: "The engine finds the operations, whatever performs them.", Rules: []string{"CAN"}},
 	api.OpLinkTimeout:   {Make: []string{"LinkTimeout"}, Res: "never positive: ETIME when it has cancelled its operation, ECANCELED when that ended before", Errors: "EINVAL: it stands behind no operation with Link or HardLink. ENOENT, EALREADY: it came too late.", How: Engine, Rules: []string{"LTO", "LNK"}},
 	api.OpConnect:       {Make: []string{"Connect"}, Res: zero, Errors: "never EINPROGRESS or EAGAIN.", How: Tried, Rules: []string{"CON"}},
 	api.OpFallocate:     {Make: []string{"Fallocate"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
-	api.OpOpenat:        {Make: []string{"Openat"}, Res: newFD, Errors: "ENXIO: a FIFO for writing that nobody reads.", How: Worker, Rules: []string{"PTH", "WRK"}},
-	api.OpClose:         {Make: []string{"Close", "CloseSlot"}, Res: zero, How: Call, Rules: []string{"CLO"}},
+	api.OpOpenat:        {Make: []string{"Openat"}, Res: newFD, Errors: "ENXIO: a FIFO for writing that nobody reads.", How: Worker, Rules: []string{"PTH", "WRK", "DIR"}},
+	api.OpClose:         {Make: []string{"Close", "CloseSlot"}, Res: zero, How: Call, Rules: []string{"CLO", "DIR"}},
 	api.OpStatx:         {Make: []string{"Statx"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
 	api.OpRead:          {Make: []string{"Read", "ReadBuffer"}, Res: bytesMoved, Errors: "EINVAL: an Off below CurrentPosition.", How: Tried, Note: "A regular file that is not in memory goes to a worker.", Rules: []string{"FIL", "STR", "ORD"}},
 	api.OpWrite:         {Make: []string{"Write"}, Res: bytesGone, Errors: "EINVAL: an Off below CurrentPosition.", How: Tried, Note: "A regular file that cannot be written at once goes to a worker.", Rules: []string{"FIL", "STR", "ORD"}},
@@ -63,7 +63,7 @@ var docs = [api.OpCount]Doc{
 	api.OpMadvise:       {Make: []string{"Madvise"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
 	api.OpSend:          {Make: []string{"Send", "SendBundle"}, Res: bytesGone, Errors: "EPIPE, without a SIGPIPE.", How: Tried, Rules: []string{"STR", "DGM", "ORD"}},
 	api.OpRecv:          {Make: []string{"Recv", "RecvBuffer", "RecvMultishot"}, Res: "the number of bytes, 0 at the end of the stream", Errors: "ENOBUFS: no buffer is left in the group, or there is no such group. EINVAL: flags that contradict each other.", How: Tried, Rules: []string{"STR", "DGM", "BUF", "MSH", "ORD"}},
-	api.OpOpenat2:       {Make: []string{"Openat2"}, Res: newFD, How: Worker, Rules: []string{"PTH", "WRK"}},
+	api.OpOpenat2:       {Make: []string{"Openat2"}, Res: newFD, How: Worker, Rules: []string{"PTH", "WRK", "DIR"}},
 	api.OpSplice:        {Make: []string{"Splice"}, Res: bytesMoved, Errors: "EINVAL: neither of the two is a pipe.", How: Tried, Note: "A regular file goes to a worker.", Rules: []string{"SPL", "ORD"}},
 	api.OpTee:           {Make: []string{"Tee"}, Res: "the number of bytes, 0 at the end of the stream", Errors: "EINVAL: one of the two is no pipe.", How: Tried, Rules: []string{"SPL", "ORD"}},
 	api.OpShutdown:      {Make: []string{"Shutdown"}, Res: zero, How: Call, Rules: []string{"SHU"}},
@@ -77,7 +77,7 @@ var docs = [api.OpCount]Doc{
 	api.OpSetxattr:      {Make: []string{"Setxattr"}, Res: zero, How: Worker, Rules: []string{"PTH", "WRK"}},
 	api.OpFgetxattr:     {Make: []string{"Fgetxattr"}, Res: "the length of the value", Errors: "ERANGE: the buffer is too short.", How: Worker, Rules: []string{"PTH", "WRK"}},
 	api.OpGetxattr:      {Make: []string{"Getxattr"}, Res: "the length of the value", Errors: "ERANGE: the buffer is too short.", How: Worker, Rules: []string{"PTH", "WRK"}},
-	api.OpSocket:        {Make: []string{"Socket"}, Res: newFD, How: Quick, Rules: []string{"SOC"}},
+	api.OpSocket:        {Make: []string{"Socket"}, Res: newFD, How: Quick, Rules: []string{"SOC", "DIR"}},
 	api.OpUringCmd:      {Make: []string{"Getsockopt", "Setsockopt", "SocketInQ", "SocketOutQ"}, Res: "the length of the option's value, 0 when it was set, or how many bytes wait", Errors: "EOPNOTSUPP: an unknown command.", How: Quick, Note: "The commands for sockets came with Linux 6.7.", Rules: []string{"SOC"}},
 	api.OpWaitid:        {Make: []string{"Waitid"}, Res: zero, Errors: "ECHILD: there is no such child.", How: Tried, Rules: []string{"CHD"}},
 	api.OpFutexWait:     {Make: []string{"FutexWait"}, Res: zero, Errors: "EAGAIN: the word does not hold the value to begin with.", How: Tried, Rules: []string{"FTX"}},
@@ -88,10 +88,10 @@ var docs = [api.OpCount]Doc{
 	api.OpListen:        {Make: []string{"Listen"}, Res: zero, How: Quick, Rules: []string{"SOC"}},
 	api.OpReadvFixed:    {Make: []string{"ReadvFixed"}, Res: bytesMoved, Errors: "EFAULT: there is no such registered buffer, or a buffer is not wholly inside. EINVAL: more than 1024 buffers, or an Off below CurrentPosition.", How: Tried, Note: "A regular file that is not in memory goes to a worker.", Rules: []string{"FIX", "VEC", "FIL", "STR"}},
 	api.OpWritevFixed:   {Make: []string{"WritevFixed"}, Res: bytesGone, Errors: "EFAULT: there is no such registered buffer, or a buffer is not wholly inside. EINVAL: more than 1024 buffers, or an Off below CurrentPosition.", How: Tried, Note: "A regular file that cannot be written at once goes to a worker.", Rules: []string{"FIX", "VEC", "FIL", "STR"}},
-	api.OpPipe:          {Make: []string{"Pipe"}, Res: zero, How: Quick, Rules: []string{"SPL"}},
+	api.OpPipe:          {Make: []string{"Pipe"}, Res: zero, How: Quick, Rules: []string{"SPL", "DIR"}},
 
-	api.OpFilesUpdate:    {Make: []string{"FilesUpdate"}, Not: registered + "it changes the table of registered files."},
-	api.OpFixedFDInstall: {Make: []string{"InstallFD"}, Not: registered + "it makes an fd of a registered file."},
+	api.OpFilesUpdate:    {Make: []string{"FilesUpdate"}, Res: "how many slots were filled, emptied or kept", Errors: "ENXIO: there is no table. EINVAL: slots that it does not have. ENFILE: no slot is empty.", How: Engine, Rules: []string{"REG"}},
+	api.OpFixedFDInstall: {Make: []string{"InstallFD"}, Res: "the new fd, close-on-exec", Errors: "EBADF: the slot is empty, or FixedFile is missing.", How: Call, Rules: []string{"REG"}},
 	api.OpProvideBuffers: {Not: registered + "the older way to provide buffers. Engine.NewBufferGroup does it on every kernel."},
 	api.OpRemoveBuffers:  {Not: registered + "the older way to take provided buffers back. BufferGroup.Close does it on every kernel."},
 	api.OpSendZC:         {Make: []string{"SendZC", "SendZCFixed"}, Not: registered + "a send that does not copy, which tells in a second completion when the memory is free again."},

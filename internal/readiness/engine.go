@@ -104,7 +104,7 @@ func (d *driver) Attach(e *core.Engine) error {
 	d.pool.Init(e.Options().Workers, e.Notify)
 	e.UsePool(optab.Pooled(), d.pool.Busy)
 	d.futex.Init(e.Notify)
-	d.try.NoSignal = sysx.NoSignal()
+	d.try.NoSignal, d.try.Engine = sysx.NoSignal(), e
 	if err := d.p.Arm(e.WakeFD(), Readable); err != nil {
 		return fmt.Errorf("watching the fd that wakes the engine: %w", err)
 	}

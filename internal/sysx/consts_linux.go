@@ -14,6 +14,10 @@ const (
 	SockNonblock   = unix.SOCK_NONBLOCK
 	// AcceptFlags are those that Accept takes.
 	AcceptFlags = unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
+	// OpenCloexec is O_CLOEXEC.
+	OpenCloexec = unix.O_CLOEXEC
+	// SockCloexec is SOCK_CLOEXEC, 0 where there is none, or where it is no flag of all calls.
+	SockCloexec = unix.SOCK_CLOEXEC
 	// RWFNoWait makes Preadv2 and Pwritev2 fail with EAGAIN rather than wait.
 	RWFNoWait = unix.RWF_NOWAIT
 	// RWFNoSignal makes Pwritev2 raise no SIGPIPE (Linux 6.18; see NoSignal).

@@ -13,6 +13,8 @@ const (
 	MsgNoSignal    = 0
 	SockNonblock   = 0
 	AcceptFlags    = 1<<32 - 1
+	OpenCloexec    = 0
+	SockCloexec    = 0
 	RWFNoWait      = 0
 	PipeBuf        = 512
 	VectorsAtOnce  = false

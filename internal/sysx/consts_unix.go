@@ -16,6 +16,10 @@ const (
 	SockNonblock = 1 << 30
 	// AcceptFlags are those that Accept takes. What systems have beside SockNonblock differs; Accept makes nothing of it.
 	AcceptFlags = 1<<32 - 1
+	// OpenCloexec is O_CLOEXEC.
+	OpenCloexec = unix.O_CLOEXEC
+	// SockCloexec is SOCK_CLOEXEC, 0 where there is none, or where it is no flag of all calls.
+	SockCloexec = 0
 	// RWFNoWait makes Preadv2 and Pwritev2 fail with EOPNOTSUPP here.
 	RWFNoWait = 0x8
 	// PipeBuf is how many bytes a pipe has room for when poll says that it is writable (PIPE_BUF, which
