@@ -187,7 +187,7 @@ const (
 	KernCloneBuffers                              // IORING_REGISTER_CLONE_BUFFERS, 6.12
 	KernFixedFiles                                // IORING_REGISTER_FILES2, 5.13
 	KernIncremental                               // IOU_PBUF_RING_INC, 6.12
-	KernBundles                                   // IORING_RECVSEND_BUNDLE, 6.10
+	KernBundles                                   // IORING_RECVSEND_BUNDLE, 6.10; used where it works as in 6.17 (docs/DESIGN.md)
 	KernMultishotRead                             // IORING_OP_READ_MULTISHOT, 6.7
 	KernZeroCopy                                  // IORING_OP_SEND_ZC, 6.0
 	KernResize                                    // IORING_REGISTER_RESIZE_RINGS, 6.13

@@ -361,8 +361,12 @@ var groupCases = []Case{
 			t.WantCount(g, 8, 7)
 			t.WantCount(other, 2, 2)
 			t.WantCount(far, 1, 0)
-			t.must("release", far.Release(dst[0].Lease))
 			t.must("close the other engine", e.Close())
+			if err := g.Release(dst[0].Lease); err != api.ErrLease {
+				t.Errorf("Release of a lease of another engine's: %v", err)
+			}
+			t.WantBytes(dst[0].Buf, "far away")
+			t.must("release after Close", far.Release(dst[0].Lease))
 			if err := far.Release(dst[0].Lease); err != api.ErrLease {
 				t.Errorf("second Release, after Close: %v", err)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/attempt"
 	"github.com/sluiceio/sluice/internal/core"
+	"github.com/sluiceio/sluice/internal/invariants"
 	"github.com/sluiceio/sluice/internal/iouring"
 	"github.com/sluiceio/sluice/internal/sysx"
 )
@@ -115,6 +116,10 @@ func (d *driver) received(s *core.Slot, res int32, flags uint32) {
 	bid := uint16(flags >> iouring.IORING_CQE_BUFFER_SHIFT)
 	if res > 0 && s.Op.Flags&api.Bundle != 0 {
 		bid, res = d.spread(s, bid, res)
+	}
+	if invariants.Enabled && res > 0 && s.Group.Incremental() {
+		full := int(res) == len(s.Group.Rest(bid))
+		invariants.Check(full == (flags&iouring.IORING_CQE_F_BUF_MORE == 0), "buffer %d is full: %v, and the kernel says otherwise", bid, full)
 	}
 	switch {
 	case res > 0 && flags&more != 0:

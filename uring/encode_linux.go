@@ -271,7 +271,7 @@ func (d *driver) encodeRecv(q *iouring.SQE, s *core.Slot) {
 		q.Ioprio = iouring.IORING_RECV_MULTISHOT
 	}
 	if op.Flags&api.Bundle != 0 {
-		if d.bundles {
+		if d.kern.Has(api.KernBundles) {
 			q.Ioprio |= iouring.IORING_RECVSEND_BUNDLE
 		}
 		if s.Holds() {

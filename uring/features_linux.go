@@ -115,7 +115,7 @@ func tryFlags(buf *[8]byte) (k api.KernelFeature) {
 			k |= api.KernelFeature(c.UserData)
 		}
 	}
-	if r.Features()&iouring.IORING_FEAT_RECVSEND_BUNDLE != 0 {
+	if r.Features()&iouring.IORING_FEAT_RECVSEND_BUNDLE != 0 && tryBundle(r) {
 		k |= api.KernBundles
 	}
 	return k | tryRegister(r)
@@ -145,10 +145,10 @@ func tryRegister(r *iouring.Ring) (k api.KernelFeature) {
 	return k
 }
 
-// bundlesRight finds out whether a receive with Bundle leaves alone what it does not fill. Kernels that cut the last buffer of a bundle to the
-// data that they expect (before 6.16) leave it so when less comes, and then it is not certain which part of a bundle is where. It fills
-// two buffers of four bytes with ten, which are in a socket whose length the kernel knows (6.17, for Unix sockets).
-func bundlesRight() bool {
+// tryBundle finds out whether a receive with Bundle leaves alone what it does not fill. Kernels that cut the last buffer of a bundle to the
+// data that they expect (before 6.16) leave it so when less comes, and then it is not certain which part of a bundle is where. With ten bytes
+// it must fill two buffers of four, from a socket whose length the kernel knows (6.17, for Unix sockets). Nothing is in flight in r.
+func tryBundle(r *iouring.Ring) bool {
 	const size, count, data = 4, 4, 10
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -156,47 +156,35 @@ func bundlesRight() bool {
 	}
 	defer sysx.Close(int32(pair[0]))
 	defer sysx.Close(int32(pair[1]))
-	r, err := iouring.Setup(8, nil)
+	b, err := iouring.NewBufRing(r, count, 0, 0)
 	if err != nil {
 		return false
 	}
 	mem := make([]byte, size*count)
-	b, err := iouring.NewBufRing(r, count, 0, 0)
-	if err == nil {
-		for i := range count {
-			p, n := iouring.Bytes(mem[i*size : (i+1)*size])
-			b.Add(p, n, uint16(i))
-		}
-		b.Publish()
+	for i := range count {
+		p, n := iouring.Bytes(mem[i*size : (i+1)*size])
+		b.Add(p, n, uint16(i))
+	}
+	b.Publish()
+	r.Advance(r.CQReady())
+	if _, err = unix.Write(pair[1], mem[:data]); err == nil {
 		q := r.NextSQE()
 		q.PrepRecv(int32(pair[0]), nil, 0, unix.MSG_DONTWAIT)
 		q.SetBufferGroup(0)
 		q.Ioprio = iouring.IORING_RECVSEND_BUNDLE
-		_, err = unix.Write(pair[1], mem[:data])
-	}
-	res := int32(0)
-	if err == nil {
 		_, _ = r.Enter(r.Flush(), 0, iouring.IORING_ENTER_GETEVENTS) // it either completes or does not
-		if head, tail := r.Peek(); head != tail {
-			res = r.CQEAt(head).Res
-		}
 	}
-	if b != nil {
-		_ = b.Close() // the ring goes right after it
-	}
-	_ = r.Close()
+	head, tail := r.Peek()
+	right := head != tail && r.CQEAt(head).Res == data/size*size
+	err = b.Close()
 	runtime.KeepAlive(mem)
-	return res == data/size*size
+	return right && err == nil
 }
 
 // features tells what the kernel does, and what is done here or in the engine in its stead.
 func (d *driver) features() (f api.Features) {
 	moves := api.Ops(api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg)
 	files := api.Ops(api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev)
-	kern := d.kern
-	if !d.bundles {
-		kern &^= api.KernBundles
-	}
 	fixed := api.Ops(api.OpReadFixed, api.OpWriteFixed)
 	f.Native = api.FeatPark
 	f.Emulated = api.FeatOrdered | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines | api.FeatChains | api.FeatDrain |
@@ -218,7 +206,7 @@ func (d *driver) features() (f api.Features) {
 		{api.FeatFixedBuffers, api.KernFixedBuffers, fixed},
 		{api.FeatCloneBuffers, api.KernFixedBuffers | api.KernCloneBuffers, fixed},
 	} {
-		if kern.Has(m.kern) && d.emulated&m.ops == 0 {
+		if d.kern.Has(m.kern) && d.emulated&m.ops == 0 {
 			f.Native |= m.feat
 		} else {
 			f.Emulated |= m.feat

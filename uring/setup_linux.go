@@ -50,7 +50,6 @@ func newDriver(o *api.Options) (*driver, error) {
 	}
 	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&d.wake) | d.enterFeatures())
 	d.ringFeatures(allowed)
-	d.bundles = d.kern.Has(api.KernBundles|api.KernBufferRings) && bundlesRight()
 	d.soft = !d.kern.Has(api.KernBufferRings) || d.emulated.Has(api.OpRecv)
 	d.special = prepared | d.emulated
 	if d.kern.Has(api.KernNoSignal) {

@@ -44,7 +44,6 @@ type driver struct {
 	block     bool      // the strategy is Block: the ring belongs to one thread
 	deferred  bool      // completions are made in our own enters only (DEFER_TASKRUN)
 	flagged   bool      // the flags in the ring tell whether entering would bring anything
-	bundles   bool      // receives with Bundle are the kernel's: see bundlesRight
 	soft      bool      // buffer groups are handed out here, not by the kernel
 	waitFlags uint32    // of every enter that may wait
 	noSignal  uint32    // flag of every write

@@ -88,6 +88,9 @@ func New(name string, opt api.Options, feats api.Features, d Driver) (*Engine, e
 		e.feats.OpsEmulated &= r
 	}
 	e.inbox.limit = opt.MaxInFlight
+	// Not the same as in other engines: their leases shall not fit the groups of this one. The factor spreads what differs in a few bits
+	// (2^32 divided by the golden ratio), and the shift leaves as many generations as can be used before they begin anew.
+	e.genBase = uint32(api.Now()) * 2654435769 >> 2 << 1
 	e.wake.fd = w
 	e.batcher, _ = d.(Batcher)
 	if err := d.Attach(e); err != nil {
