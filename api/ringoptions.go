@@ -27,7 +27,24 @@ type RingOptions struct {
 	// WorkerCPUs are the processors that these workers run on. Costs nothing; pays where others are to be kept free for the loop. Not with
 	// Park. Linux 5.14. Default: those that the program may use. Backends: uring.
 	WorkerCPUs CPUSet
+	// Memory is where the queues are. Default: the kernel's memory. Backends: uring.
+	Memory RingMemory
 }
+
+// RingMemory says where the queues are that the engine shares with the kernel.
+type RingMemory uint8
+
+const (
+	// RingMemoryDefault is memory of the kernel's, in normal pages that are mapped.
+	RingMemoryDefault RingMemory = iota
+	// RingMemoryOwn is memory of the process's (NO_MMAP, Linux 6.5), in a huge page where the system has one to give, and in normal pages elsewhere.
+	// It costs 2 MiB for each engine, or twice that with queues that do not fit into one, and the time to clear them. It pays, a little, where there
+	// are many engines or large queues, and the processor runs out of places for addresses (its TLB). Before Linux 6.14 normal pages will do for
+	// the smallest queues only.
+	RingMemoryOwn
+	// RingMemoryHuge is RingMemoryOwn in huge pages and nowhere else: New fails, and says why, where the system has none to give, and so does ResizeQueues.
+	RingMemoryHuge
+)
 
 // Taskrun says when the kernel does the part of completing an operation that needs the thread which has submitted it.
 type Taskrun uint8
@@ -110,6 +127,9 @@ func (r *RingOptions) check(o *Options) error {
 	}
 	if r.Taskrun > TaskrunInterrupt {
 		return wrong("Taskrun", "is %d, must be one of the constants", r.Taskrun)
+	}
+	if r.Memory > RingMemoryHuge {
+		return wrong("Memory", "is %d, must be one of the constants", r.Memory)
 	}
 	for _, f := range [...]struct {
 		name string

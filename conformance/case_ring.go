@@ -40,6 +40,7 @@ var ringCases = []Case{
 				"too many BoundedWorkers":       func(r *api.RingOptions) { r.BoundedWorkers = api.MaxRingWorkers + 1 },
 				"UnboundedWorkers below 0":      func(r *api.RingOptions) { r.UnboundedWorkers = -1 },
 				"too many UnboundedWorkers":     func(r *api.RingOptions) { r.UnboundedWorkers = api.MaxRingWorkers + 1 },
+				"an unknown Memory":             func(r *api.RingOptions) { r.Memory = 99 },
 				"processors that cannot be":     func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(0, -1) },
 				"processors with large numbers": func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(1024) },
 			} {

@@ -10,6 +10,7 @@ import (
 // ringModes are the modes of a ring that programs have to ask for.
 var ringModes = []column{
 	{name: "resizing", wrap: resizeAlways, need: api.FeatQueueResize},
+	{name: "ring-memory+resizing", opt: api.Options{Ring: api.RingOptions{Memory: api.RingMemoryOwn}}, wrap: resizeAlways, need: api.FeatQueueResize},
 }
 
 // resizeEvery is after how many calls the queues change: a resize is four mappings, which on a busy machine take long.

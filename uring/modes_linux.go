@@ -18,6 +18,8 @@ var modes = [...]struct {
 	{"BoundedWorkers", "5.15", func(o *api.Options) { o.Ring.BoundedWorkers = 4 }},
 	{"UnboundedWorkers", "5.15", func(o *api.Options) { o.Ring.UnboundedWorkers = 4 }},
 	{"Restrict", "5.10", func(o *api.Options) { o.Restrict = api.Ops(api.OpNop) }},
+	{"Memory: RingMemoryOwn", "6.5", func(o *api.Options) { o.Ring.Memory = api.RingMemoryOwn }},
+	{"Memory: RingMemoryHuge", "6.5", func(o *api.Options) { o.Ring.Memory = api.RingMemoryHuge }},
 	{"WorkerCPUs", "5.14", func(o *api.Options) { o.Ring.WorkerCPUs = usableCPU() }},
 }
 

@@ -107,7 +107,7 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 			allowed &^= api.KernDeferTaskrun // the kernel has it only together
 		}
 		p := iouring.Params{Flags: setupFlags(o, allowed), CQEntries: uint32(o.CQEntries)}
-		ring, err := iouring.Setup(uint32(o.Entries), &p)
+		ring, err := iouring.SetupIn(places[o.Ring.Memory], uint32(o.Entries), &p)
 		if err == nil {
 			d.ring = ring
 			d.kern = granted(ring.Flags())
@@ -126,7 +126,12 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 
 // asked finds out which of the options it was that the kernel has refused.
 func asked(o *api.Options, err error) error {
-	if errors.Is(err, unix.EINVAL) && o.Restrict != 0 {
+	switch {
+	case errors.Is(err, iouring.ErrNoHugePages):
+		return noHugePages(err)
+	case errors.Is(err, unix.EINVAL) && o.Ring.Memory != api.RingMemoryDefault:
+		return refused("Options.Ring.Memory", "6.5", err)
+	case errors.Is(err, unix.EINVAL) && o.Restrict != 0:
 		return refused("Options.Restrict", "5.10", err)
 	}
 	return unavailable("io_uring_setup", err)

@@ -153,6 +153,7 @@ func (r *Ring) RegisterClock(clock uint32) error {
 //   - ErrUnsupported: the ring has no IORING_SETUP_NO_SQARRAY
 //   - EOVERFLOW: more entries, or completions, wait than the new queue can hold; or they are such as the kernel does not move rightly
 //   - EINVAL: the kernel does not know the call, or the ring has no IORING_SETUP_DEFER_TASKRUN
+//   - ErrNoHugePages, for a ring with HugeMemory; ENOMEM
 //
 // If mapping the new rings fails, the ring is of no use any more and has been closed.
 func (r *Ring) ResizeRings(p *Params) error {
@@ -166,18 +167,28 @@ func (r *Ring) ResizeRings(p *Params) error {
 		// The kernel copies from head up to tail, and nothing where the counter has wrapped between them.
 		return wrapRegister("RESIZE_RINGS", syscall.EOVERFLOW)
 	}
+	var mem *ringMem
+	if r.where != KernelMemory {
+		var err error
+		if mem, err = ownMemory(r.where, p.SQEntries, p.CQEntries); err != nil {
+			return err
+		}
+		mem.give(p)
+	}
 	if err := r.do("RESIZE_RINGS", IORING_REGISTER_RESIZE_RINGS, object(p), 1); err != nil {
-		return err
+		return firstError(err, mem.free())
 	}
 	// The kernel fills in the offsets but does not repeat the flags of the ring.
 	np := *p
 	np.Flags = r.flags
-	ringMap, sqeMap := r.ringMap, r.sqeMap
-	// The old maps go last, so that no pointer of r ever leads to unmapped memory.
-	if err := r.mapRings(&np); err != nil {
+	old := r.mem
+	mem, err := r.memory(mem, &np)
+	if err != nil {
 		return firstError(err, r.Close())
 	}
-	return firstError(munmap(ringMap), munmap(sqeMap))
+	// The old maps go last, so that no pointer of r ever leads to unmapped memory.
+	r.attach(mem, &np)
+	return old.free()
 }
 
 // KnowsRegister reports whether the kernel, and this ring, have the call op of io_uring_register(2), one that takes n

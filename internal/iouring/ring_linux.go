@@ -56,8 +56,8 @@ type Ring struct {
 	ksqDrop  *uint32
 	kcqOver  *uint32
 	kcqFlag  *uint32
-	ringMap  []byte // both rings: IORING_FEAT_SINGLE_MMAP
-	sqeMap   []byte
+	mem      *ringMem // nil once the ring is closed
+	where    Memory
 	waitMap  []byte // registered wait region, if any
 	waits    []RegWait
 	fd       int32
@@ -156,15 +156,16 @@ func (r *Ring) SetEventfdDisabled(disabled bool) {
 // If the descriptor was registered by a thread other than the calling one, the registration keeps the ring alive in the
 // kernel until that thread exits.
 func (r *Ring) Close() error {
-	if r.ringMap == nil { // closed, or never set up
+	if r.mem == nil { // closed, or never set up
 		return nil
 	}
 	if r.enterFlags&IORING_ENTER_REGISTERED_RING != 0 && unix.Gettid() == r.regTID {
 		_ = r.UnregisterRingFD() // The thread's table keeps the slot if it fails; there is nothing left to try.
 	}
-	fd, ringMap, sqeMap, waitMap := int(r.fd), r.ringMap, r.sqeMap, r.waitMap
+	fd, mem, waitMap := int(r.fd), r.mem, r.waitMap
 	r.detach() // First, so that no pointer into the maps is left once they are gone.
-	return firstError(munmap(ringMap), munmap(sqeMap), wrap("close", unix.Close(fd)), munmap(waitMap))
+	// The kernel keeps memory of ours until it has done with the ring.
+	return firstError(wrap("close", unix.Close(fd)), mem.free(), munmap(waitMap))
 }
 
 // detach lets every pointer lead to a private word and every size be zero, so that a late call on a closed ring finds a
@@ -179,32 +180,16 @@ func (r *Ring) detach() {
 	r.sqeTail, r.sqMask, r.sqSize = 0, 0, 0
 	r.cqHead, r.cqMask, r.cqSize = 0, 0, 0
 	r.sqes, r.cqes = make([]SQE, 1), make([]CQE, 1)
-	r.ringMap, r.sqeMap, r.waitMap, r.waits = nil, nil, nil, nil
+	r.mem, r.waitMap, r.waits = nil, nil, nil
 }
 
-// mapRings maps both rings as described by p and points r at them. On an error r is as before.
-func (r *Ring) mapRings(p *Params) error {
-	sqEnd := uint64(p.SQOff.Array) + uint64(p.SQEntries)*4 // Array is 0 with NO_SQARRAY
-	cqEnd := uint64(p.CQOff.CQEs) + uint64(p.CQEntries)*uint64(unsafe.Sizeof(CQE{}))
-	ringMap, err := mmapRing(int(r.fd), IORING_OFF_SQ_RING, max(sqEnd, cqEnd))
-	if err != nil {
-		return err
-	}
-	sqeMap, err := mmapRing(int(r.fd), IORING_OFF_SQES, uint64(p.SQEntries)*uint64(unsafe.Sizeof(SQE{})))
-	if err != nil {
-		return firstError(err, munmap(ringMap))
-	}
-	r.ringMap, r.sqeMap = ringMap, sqeMap
-	r.attach(p)
-	return nil
-}
-
-// attach computes all pointers into the maps and reads what never changes.
-func (r *Ring) attach(p *Params) {
+// attach points r at the rings in m, which p describes, and reads what never changes.
+func (r *Ring) attach(m *ringMem, p *Params) {
+	r.mem = m
 	// SAFETY: the kernel promises that the offsets in p lie inside the map, whose size was computed from them, and the
 	// map is page aligned. Indexing panics rather than leaves the map should the promise be broken. The pointers are not
 	// heap pointers, so the collector ignores them; detach or the next attach replaces them before munmap.
-	word := func(off uint32) *uint32 { return (*uint32)(unsafe.Pointer(&r.ringMap[off])) }
+	word := func(off uint32) *uint32 { return (*uint32)(unsafe.Pointer(&m.rings[off])) }
 	r.ksqHead, r.ksqTail = word(p.SQOff.Head), word(p.SQOff.Tail)
 	r.ksqFlag, r.ksqDrop = word(p.SQOff.Flags), word(p.SQOff.Dropped)
 	r.kcqHead, r.kcqTail = word(p.CQOff.Head), word(p.CQOff.Tail)
@@ -214,9 +199,9 @@ func (r *Ring) attach(p *Params) {
 	}
 	r.sqSize, r.sqMask = p.SQEntries, p.SQEntries-1
 	r.cqSize, r.cqMask = p.CQEntries, p.CQEntries-1
-	// SAFETY: the maps were sized for exactly this many elements, in mapRings, and live as long as the slices are used.
-	r.sqes = unsafe.Slice((*SQE)(unsafe.Pointer(unsafe.SliceData(r.sqeMap))), p.SQEntries)
-	r.cqes = unsafe.Slice((*CQE)(unsafe.Pointer(&r.ringMap[p.CQOff.CQEs])), p.CQEntries)
+	// SAFETY: the maps have room for this many elements, which ringBytes has reckoned, and live as long as the slices are used.
+	r.sqes = unsafe.Slice((*SQE)(unsafe.Pointer(unsafe.SliceData(m.sqes))), p.SQEntries)
+	r.cqes = unsafe.Slice((*CQE)(unsafe.Pointer(&m.rings[p.CQOff.CQEs])), p.CQEntries)
 	r.sqeTail = atomic.LoadUint32(r.ksqTail)
 	r.cqHead = atomic.LoadUint32(r.kcqHead)
 	if p.Flags&IORING_SETUP_NO_SQARRAY == 0 {

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unsupportedSetup are the flags under which the methods of Ring would misread the rings: other entry sizes, memory that
-// the caller provides, and a descriptor which is none. IORING_SETUP_SQE_MIXED and IORING_SETUP_SQ_REWIND are newer than
+// unsupportedSetup are the flags under which the methods of Ring would misread the rings: other entry sizes, and a
+// descriptor which is none. IORING_SETUP_SQE_MIXED and IORING_SETUP_SQ_REWIND are newer than
 // the ABI of this package, and change the queue in ways that Ring does not follow.
-const unsupportedSetup = IORING_SETUP_SQE128 | IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED | IORING_SETUP_NO_MMAP |
+const unsupportedSetup = IORING_SETUP_SQE128 | IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED |
 	IORING_SETUP_REGISTERED_FD_ONLY | 1<<19 | 1<<20
 
 // ErrUnsupported says that this package cannot drive such a ring, whatever the kernel thinks of it. It matches
@@ -27,7 +27,18 @@ var ErrUnsupported = fmt.Errorf("iouring: %w", errors.ErrUnsupported)
 //   - EINVAL: the kernel does not know a flag or its combination, or entries is out of range
 //   - ENOSYS: no io_uring; EPERM: forbidden by seccomp or the sysctl kernel.io_uring_disabled
 //   - ENOMEM: RLIMIT_MEMLOCK (before 5.12); EMFILE, ENFILE: no descriptors
+//
+// With IORING_SETUP_NO_MMAP it is SetupIn with OwnMemory.
 func Setup(entries uint32, p *Params) (*Ring, error) {
+	if p != nil && p.Flags&IORING_SETUP_NO_MMAP != 0 {
+		return SetupIn(OwnMemory, entries, p)
+	}
+	return SetupIn(KernelMemory, entries, p)
+}
+
+// SetupIn is Setup with the rings in the memory where. Memory other than the kernel's takes IORING_SETUP_NO_MMAP (Linux 6.5); before
+// 6.14, normal pages will do for small rings only. Further errors: ErrNoHugePages, with HugeMemory; ENOMEM.
+func SetupIn(where Memory, entries uint32, p *Params) (*Ring, error) {
 	if p == nil {
 		p = new(Params)
 	}
@@ -38,21 +49,33 @@ func Setup(entries uint32, p *Params) (*Ring, error) {
 		// The poll mask of an SQE and the tail of a buffer ring are laid out for little-endian machines.
 		return nil, fmt.Errorf("%w: big-endian machine", ErrUnsupported)
 	}
-	// SAFETY: the conversion is in the call expression; Params holds no addresses.
+	var mem *ringMem
+	if where != KernelMemory {
+		var err error
+		if mem, err = ownMemory(where, entries, p.CQEntries); err != nil {
+			return nil, err
+		}
+		p.Flags |= IORING_SETUP_NO_MMAP
+		mem.give(p)
+	}
+	// SAFETY: the conversion is in the call expression; the addresses in Params are of maps, which mem keeps.
 	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, uintptr(entries), uintptr(unsafe.Pointer(p)), 0)
 	if errno != 0 {
-		return nil, os.NewSyscallError("io_uring_setup", errno)
+		p.SQOff.UserAddr, p.CQOff.UserAddr = 0, 0
+		return nil, firstError(mem.free(), os.NewSyscallError("io_uring_setup", errno))
 	}
 	// The kernel sets O_CLOEXEC on the descriptor, so there is no window in which a child could inherit it.
-	r := &Ring{fd: int32(fd), enterFD: int32(fd), flags: p.Flags, features: p.Features}
+	r := &Ring{fd: int32(fd), enterFD: int32(fd), flags: p.Flags, features: p.Features, where: where}
 	// SAFETY: r is on the heap and does not move; the number is used only together with r, which keeps TS alive.
 	r.Arg.TS = address(unsafe.Pointer(&r.TS))
 	if p.Features&IORING_FEAT_SINGLE_MMAP == 0 {
 		return nil, firstError(fmt.Errorf("%w: no IORING_FEAT_SINGLE_MMAP", ErrUnsupported), unix.Close(int(fd)))
 	}
-	if err := r.mapRings(p); err != nil {
+	mem, err := r.memory(mem, p)
+	if err != nil {
 		return nil, firstError(err, unix.Close(int(fd)))
 	}
+	r.attach(mem, p)
 	return r, nil
 }
 

@@ -29,7 +29,6 @@ func TestSetupErrors(t *testing.T) {
 		{"SQE128", 8, IORING_SETUP_SQE128, errors.ErrUnsupported},
 		{"CQE32", 8, IORING_SETUP_CQE32, errors.ErrUnsupported},
 		{"CQE_MIXED", 8, IORING_SETUP_CQE_MIXED, ErrUnsupported},
-		{"NO_MMAP", 8, IORING_SETUP_NO_MMAP, ErrUnsupported},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := Setup(tt.entries, &Params{Flags: tt.flags})
