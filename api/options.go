@@ -17,7 +17,7 @@ type Options struct {
 	// Default: 4096, or 2 × Entries if that is more. Backends: uring.
 	CQEntries int
 	// Workers bounds the threads that do what would block: regular files that are not in the
-	// page cache, fsync, paths. 1 to 1024. Default: 16. Backends: epoll, poll, select; uring for what its kernel lacks.
+	// page cache, fsync, paths. (Files with O_DIRECT need none on Linux, but at their current position.) 1 to 1024. Default: 16. Backends: epoll, poll, select; uring for what its kernel lacks.
 	Workers int
 	// WorkQueue bounds the operations that wait for a worker, 1 to 2^20: with Workers + WorkQueue of them submitted, waiting or with a worker,
 	// Submit takes no more of those that are sure to need one (docs/OPERATIONS.md), and returns ErrQueueFull, until one has

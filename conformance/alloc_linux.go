@@ -8,6 +8,16 @@ import (
 // systemAllocs are those that only Linux can have. The program makes its Args once.
 func systemAllocs() []allocCase {
 	return []allocCase{
+		{name: "read around the page cache", ops: fileOps, prepare: func(t *T) func() {
+			fd := t.direct(t.FilePath(numbered(16)), unix.O_RDWR)
+			u := &turner{t: t}
+			buf := t.pages(block)
+			off := int64(0)
+			return func() {
+				u.want(u.do(api.Read(fd, buf, off, 1)), block)
+				off = (off + block) % (16 * block)
+			}
+		}},
 		{name: "splice and tee", ops: spliceOps, prepare: func(t *T) func() {
 			r, w := t.Pipe(false)
 			r2, w2 := t.Pipe(false)

@@ -107,3 +107,16 @@ func (d *driver) ringDoes(s *core.Slot) bool {
 	}
 	return false
 }
+
+// direct says whether s is about a file that goes around the page cache. io_uring does not move the position of one, for the transfer
+// ends when nobody holds the position any more (Linux 6.18: kiocb_done does it for what ends at once). It costs a system call
+// for each transfer at the current position: what is known of the number may be of another file, and the wrong bytes would be read.
+func (d *driver) direct(s *core.Slot) bool {
+	d.count.Enters++
+	if !sysx.Direct(s.Op.FD) {
+		return false
+	}
+	d.count.Enters++
+	mode, _, errno := sysx.Fstat(s.Op.FD)
+	return errno == 0 && (mode&unix.S_IFMT == unix.S_IFREG || mode&unix.S_IFMT == unix.S_IFBLK)
+}

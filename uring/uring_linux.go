@@ -130,6 +130,9 @@ func (d *driver) Start(s *core.Slot) {
 		return
 	case learned>>s.Op.Code&1 != 0 && s.FD != nil && (unsure(s.FD.Kind) || s.Op.Flags&api.DontWait != 0) && !d.ringDoes(s):
 		return
+	case s.Op.Off == api.CurrentPosition && s.Group == nil && learned>>s.Op.Code&1 != 0 && d.direct(s):
+		d.start(s)
+		return
 	case s.FD != nil && s.FD.Kind&known == 0 && s.Op.Flags&api.WaitAll != 0:
 		d.learn(s)
 	}

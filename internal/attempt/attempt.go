@@ -29,6 +29,8 @@ type Tries struct {
 	bundle bundle
 	// NoSignal is what sysx.NoSignal has found.
 	NoSignal int
+	// Async says that transfers that are Direct do not go to a worker, as a rule, so that there is no need to ask what kind of file it is once more.
+	Async bool
 	// Engine is whose operations these are.
 	Engine *core.Engine
 

@@ -12,6 +12,7 @@ import (
 const (
 	kindSocket uint8 = 1 + iota
 	kindRegular
+	kindDirect // a regular file or block device that goes around the page cache (O_DIRECT)
 	kindOther
 	kindChar // a character device
 	kindAnon // what has no type: an eventfd, say
@@ -48,7 +49,14 @@ func (t *Tries) kind(s *core.Slot, fresh bool) syscall.Errno {
 	case sIFSCK:
 		s.Phase = kindSocket
 		s.FD.Kind |= uint16(kindSocket)
-	case sIFREG, sIFBLK, sIFDIR:
+	case sIFREG, sIFBLK:
+		s.Phase = kindRegular
+		t.Calls++
+		if sysx.Direct(s.Op.FD) {
+			s.Phase = kindDirect
+		}
+		s.FD.Kind |= uint16(s.Phase)
+	case sIFDIR:
 		s.Phase = kindRegular
 		s.FD.Kind |= uint16(kindRegular)
 	case sIFCHR:
@@ -64,8 +72,26 @@ func (t *Tries) kind(s *core.Slot, fresh bool) syscall.Errno {
 
 // stale says whether errno means that the file is not of the kind that it was taken for.
 func stale(s *core.Slot, errno syscall.Errno) bool {
-	return s.Phase == kindSocket && errno == syscall.ENOTSOCK || s.Phase == kindRegular && errno == syscall.ESPIPE
+	return s.Phase == kindSocket && errno == syscall.ENOTSOCK || hasPositions(s.Phase) && errno == syscall.ESPIPE
 }
+
+func hasPositions(kind uint8) bool { return kind == kindRegular || kind == kindDirect }
+
+// Direct says whether s, of which an attempt has said Blocking, is a read or write at a position of its own that goes around the page
+// cache.
+func Direct(s *core.Slot) bool {
+	return s.Phase == kindDirect && s.Op.Off >= 0 && transfers.Has(s.Op.Code)
+}
+
+// Again is for a transfer that is Direct and goes to a worker after all. It says whether its file still is what it was taken for; if not, the
+// operation is to be tried again.
+func (t *Tries) Again(s *core.Slot) (same bool, errno syscall.Errno) {
+	errno = t.kind(s, true)
+	return s.Phase == kindDirect, errno
+}
+
+var transfers = api.Ops(api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev,
+	api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed)
 
 // setVectors fills in the slot's MsgBuf.
 func setVectors(s *core.Slot) {
@@ -89,7 +115,7 @@ func (t *Tries) transfer(s *core.Slot, write bool) (int32, Verdict) {
 		}
 	}
 	res, v := t.byKind(s, write)
-	if res < 0 && stale(s, syscall.Errno(-res)) || v == Blocking {
+	if res < 0 && stale(s, syscall.Errno(-res)) || v == Blocking && !(t.Async && Direct(s)) {
 		was := s.Phase
 		if errno := t.kind(s, true); errno != 0 {
 			return -int32(errno), Done
@@ -127,7 +153,9 @@ func (t *Tries) byKind(s *core.Slot, write bool) (int32, Verdict) {
 		return t.empty(s, write)
 	case s.Phase == kindSocket:
 		return t.viaSocket(s, write)
-	case s.Phase == kindRegular:
+	case s.Phase == kindDirect && s.Op.Flags&api.DontWait == 0:
+		return 0, Blocking // RWF_NOWAIT keeps direct IO from waiting for room in the queue of the disk, not for the disk
+	case hasPositions(s.Phase):
 		return t.regular(s, write)
 	}
 	return t.other(s, write)

@@ -29,14 +29,15 @@ const (
 
 // driver implements core.Driver over a Poller.
 type driver struct {
-	e     *core.Engine
-	p     Poller
-	edge  bool
-	try   attempt.Tries
-	fds   []*file // by fd; grown to the largest
-	evs   []Event
-	pool  workers.Pool
-	futex futexq.Queue
+	e      *core.Engine
+	p      Poller
+	edge   bool
+	try    attempt.Tries
+	fds    []*file // by fd; grown to the largest
+	evs    []Event
+	pool   workers.Pool
+	futex  futexq.Queue
+	direct direct
 
 	ready   []*file // have something to do that the last turn left over
 	spare   []*file
@@ -105,6 +106,7 @@ func (d *driver) Attach(e *core.Engine) error {
 	e.UsePool(optab.Pooled(), d.pool.Busy)
 	d.futex.Init(e.Notify)
 	d.try.NoSignal, d.try.Engine = sysx.NoSignal(), e
+	d.try.Async = sysx.HasAIO
 	if err := d.p.Arm(e.WakeFD(), Readable); err != nil {
 		return fmt.Errorf("watching the fd that wakes the engine: %w", err)
 	}
@@ -137,6 +139,7 @@ func (d *driver) Counters() core.Counters {
 // Close implements core.Driver.
 func (d *driver) Close() error {
 	d.pool.Close()
+	d.direct.close()
 	d.futex.Close()
 	return d.p.Close()
 }
@@ -242,6 +245,7 @@ func (d *driver) Turn(need int, wait time.Duration) error {
 	d.runReady()
 	d.runSoon()
 	d.arm()
+	d.submitDirect()
 	wait = d.still(was, wait)
 	if need < 0 && wait == 0 && d.skipped < skipMax {
 		// There is enough for the program to do; looking for more costs a system call.
@@ -253,6 +257,7 @@ func (d *driver) Turn(need int, wait time.Duration) error {
 		return err
 	}
 	d.fetch()
+	d.submitDirect() // what has been found to need it: who parks may not come back before it has ended
 	return nil
 }
 
@@ -371,6 +376,7 @@ func (d *driver) runReady() {
 func (d *driver) fetch() {
 	for d.futex.Next(d.e) {
 	}
+	d.fetchDirect()
 	for {
 		s, res, ok := d.pool.Done()
 		if !ok {

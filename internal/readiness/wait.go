@@ -10,8 +10,11 @@ import (
 	"github.com/sluiceio/sluice/internal/sysx"
 )
 
-// legPooled in Slot.Leg says that the pool has the slot.
-const legPooled = 1
+// What has the slot, in Slot.Leg: the pool, or the kernel's asynchronous IO.
+const (
+	legPooled = 1 + iota
+	legDirect
+)
 
 // vainMax is how many attempts in a row come to nothing before the Poller is not believed any more.
 const vainMax = 8
@@ -261,8 +264,7 @@ func (d *driver) run(f *file, s *core.Slot) {
 func (d *driver) settle(f *file, s *core.Slot, res int32, bid int, v attempt.Verdict) {
 	switch {
 	case v == attempt.Blocking:
-		s.Leg = legPooled
-		d.pool.Submit(s)
+		d.block(s)
 	case v != attempt.Done:
 		d.park(f, s, v)
 	case bid >= 0:
@@ -391,6 +393,13 @@ func (d *driver) pause(f *file, s *core.Slot, waits, reported bool) {
 func (d *driver) Cancel(s, by *core.Slot) core.CancelResult {
 	if s.Leg == legPooled {
 		return d.pool.Cancel(d.e, s, by)
+	}
+	if s.Leg == legDirect {
+		if !d.direct.withdraw(s) {
+			return core.Unstoppable
+		}
+		d.e.End(s, -int32(api.ECanceled))
+		return core.Ended
 	}
 	if s.Op.Code == api.OpFutexWait || s.Op.Code == api.OpFutexWaitv {
 		d.futex.Cancel(s, by)

@@ -134,6 +134,12 @@ func Close(fd int32) syscall.Errno {
 	return errno
 }
 
+// Direct says whether the file goes around the page cache: it has O_DIRECT.
+func Direct(fd int32) bool {
+	flags, _, errno := syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
+	return errno == 0 && flags&unix.O_DIRECT != 0
+}
+
 // Nonblock says whether fd has O_NONBLOCK.
 func Nonblock(fd int32) (bool, syscall.Errno) {
 	flags, _, errno := syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)

@@ -97,6 +97,9 @@ func Fdatasync(int32) syscall.Errno { return syscall.ENOSYS }
 // Close is not available here.
 func Close(int32) syscall.Errno { return syscall.ENOSYS }
 
+// Direct is for Linux.
+func Direct(int32) bool { return false }
+
 // Nonblock is not available here.
 func Nonblock(int32) (bool, syscall.Errno) { return false, syscall.ENOSYS }
 

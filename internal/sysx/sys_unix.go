@@ -252,6 +252,9 @@ func Close(fd int32) syscall.Errno {
 	return errnoOf(err)
 }
 
+// Direct is for Linux, whose RWF_NOWAIT it is about.
+func Direct(int32) bool { return false }
+
 // Nonblock says whether fd has O_NONBLOCK.
 func Nonblock(fd int32) (bool, syscall.Errno) {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
