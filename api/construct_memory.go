@@ -23,20 +23,28 @@ func WritevFixed(fd, index int, m *Msg, off int64, tag uint64) Op {
 }
 
 // ReadBuffer is Read into a buffer of group, taken when there is data. The completion carries it as Buf with a Lease
-// to give back. An empty group is ENOBUFS.
+// to give back; of a regular file it is shorter than a buffer only at the end, and at the end itself Res is 0, without a buffer. An empty group is ENOBUFS.
 func ReadBuffer(fd int, group uint16, off int64, tag uint64) Op {
 	return Op{Code: OpRead, FD: fd32(fd), Group: group, Off: off, Flags: BufferSelect, Tag: tag}
 }
 
 // ReadMultishot reads again and again from a pipe, terminal or other file that is waited for, each time into a buffer of
-// group, until the stream ends (Res 0), fails, or the group is empty when there is data (ENOBUFS). A regular file is EBADFD.
+// group, until the stream ends (Res 0), fails, or the group is empty when there is data (ENOBUFS). A regular file, a directory, and a device
+// that is always ready is EBADFD (EBADF on systems that have no such errno). DontWait is EINVAL.
 func ReadMultishot(fd int, group uint16, tag uint64) Op {
 	return Op{Code: OpReadMultishot, FD: fd32(fd), Group: group, Off: CurrentPosition, Flags: BufferSelect | Multishot, Tag: tag}
 }
 
+// RecvMsgBuffer is RecvMsg into a buffer of group, taken when there is data, instead of m.Bufs, which are not used. The
+// completion carries the data as Buf with a Lease to give back, and m has the address, the control data and the flags. An empty group is ENOBUFS.
+func RecvMsgBuffer(fd int, group uint16, m *Msg, tag uint64) Op {
+	return Op{Code: OpRecvMsg, FD: fd32(fd), Group: group, Msg: m, Flags: BufferSelect, Tag: tag}
+}
+
 // RecvMsgMultishot receives messages again and again, each into a buffer of group. m says how much room each buffer has
 // for control data, len(m.Control), and is not written to: what came is in the buffer, and PartsOf takes it apart. A
-// buffer too small for the head is EFAULT. Otherwise it is as RecvMultishot.
+// buffer without room for the head and one byte is EFAULT. Otherwise it is as RecvMultishot, but an empty datagram that has an address or control data ends it
+// with a buffer that holds those. File descriptors in the control data are the program's to close.
 func RecvMsgMultishot(fd int, group uint16, m *Msg, tag uint64) Op {
 	return Op{Code: OpRecvMsg, FD: fd32(fd), Group: group, Msg: m, Flags: BufferSelect | Multishot, Tag: tag}
 }

@@ -209,7 +209,7 @@ type BufferGroupOptions struct {
 	Max int
 	// Incremental puts what comes one piece behind the other into the same buffer, until it is full, rather than each into a buffer of its own.
 	// Each piece has a lease; the buffer is used anew when it is full and all of them are back. A receive takes no more than the rest of a buffer:
-	// a datagram that is larger is cut. Linux 6.12 does it; elsewhere it is emulated. Default: off. Backends: all.
+	// a datagram that is larger is cut. Reads and messages into such a group are EINVAL. Linux 6.12 does it; elsewhere it is emulated. Default: off. Backends: all.
 	Incremental bool
 	// LowWater has OnLow called when fewer buffers than this are left (BufferGroup.Available), 0 to Max. 0: never.
 	LowWater int

@@ -25,10 +25,10 @@ type OpFlags uint32
 
 const (
 	// Multishot keeps the operation going: it completes again and again with the flag
-	// More, until the completion without it. For accept, recv, poll and timeouts.
+	// More, until the completion without it. For accept, recv, recvmsg, poll and timeouts; ReadMultishot has it, too.
 	Multishot OpFlags = 1 << iota
 	// BufferSelect takes the buffer out of the group Op.Group when there is data,
-	// rather than from Op.Buf when the operation is submitted. For recv.
+	// rather than from Op.Buf when the operation is submitted. For recv, recvmsg and read.
 	BufferSelect
 	// DontWait completes with EAGAIN where the operation would have to wait, also for
 	// an earlier operation on the same fd and direction. For read, write, recv, send,

@@ -166,6 +166,35 @@ func platformAllocs() []allocCase {
 				u.want(u.do(api.Recv(a, buf, 1).Until(api.After(farAway))), 16)
 			}
 		}},
+		{name: "read into a provided buffer", ops: readOnly, requires: api.FeatBufferGroups, prepare: func(t *T) func() {
+			fd := t.File(pattern(1 << 12))
+			r, w := t.Pipe(false)
+			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})
+			u := &turner{t: t}
+			out := make([]byte, 16)
+			return func() {
+				c := u.do(api.ReadBuffer(fd, 0, 64, 1))
+				u.want(c, 64)
+				u.release(g, c)
+				u.put(w, out)
+				c = u.do(current(r, 0, 2))
+				u.want(c, 16)
+				u.release(g, c)
+			}
+		}},
+		{name: "multishot read", ops: readAndMore, requires: readMultishotFeats, prepare: func(t *T) func() {
+			r, w := t.Pipe(false)
+			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})
+			u := &turner{t: t}
+			t.Submit(api.ReadMultishot(r, 0, 1))
+			out := make([]byte, 16)
+			return func() {
+				u.put(w, out)
+				c := u.one()
+				u.want(c, 16)
+				u.release(g, c)
+			}
+		}},
 		{name: "pieces of an incremental buffer, and low water", ops: recvOnly, requires: pieceFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			calls := 0
@@ -214,6 +243,30 @@ func platformAllocs() []allocCase {
 				}
 			}
 		}},
+		{name: "messages into provided buffers", ops: recvMsgOnly, requires: recvMsgFeats, prepare: func(t *T) func() {
+			a, _ := t.UDPBound()
+			b, bt := t.UDPBound()
+			c, d := t.Pair(false)
+			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 512})
+			u := &turner{t: t}
+			t.must("connect", unix.Connect(a, &unix.SockaddrInet4{Port: int(bt.Port()), Addr: bt.Addr().As4()}))
+			m, one := &api.Msg{Control: make([]byte, 64)}, new(api.Msg)
+			t.Submit(api.RecvMsgMultishot(b, 0, m, 1))
+			out := make([]byte, 16)
+			return func() {
+				u.put(a, out)
+				got := u.one()
+				p, ok := api.PartsOf(got.Buf, m)
+				if !ok || len(p.Payload) != 16 || len(p.Name) != unix.SizeofSockaddrInet4 {
+					t.Fatalf("got %v, %v", p, ok)
+				}
+				u.release(g, got)
+				u.put(d, out)
+				got = u.do(api.RecvMsgBuffer(c, 0, one, 2))
+				u.want(got, 16)
+				u.release(g, got)
+			}
+		}},
 		{name: "multishot recv", ops: recvOnly, requires: bufferFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})
@@ -224,12 +277,17 @@ func platformAllocs() []allocCase {
 				u.put(b, out)
 				c := u.one()
 				u.want(c, 16)
-				if err := g.Release(c.Lease); err != nil {
-					t.Fatalf("Release: %v", err)
-				}
+				u.release(g, c)
 			}
 		}},
 	}...)
+}
+
+// release gives back the buffer of a completion.
+func (u *turner) release(g api.BufferGroup, c *api.Completion) {
+	if err := g.Release(c.Lease); err != nil {
+		u.t.Fatalf("Release: %v", err)
+	}
 }
 
 func (u *turner) put(fd int, b []byte) {

@@ -433,7 +433,9 @@ var mutants = []fault{
 
 // TestMutants shows that the cases of a rule catch an engine that breaks it. That they pass
 // without the fault, with the same wrapper around the engine, is the control.
-func TestMutants(t *testing.T) { testMutants(t, slices.Concat(mutants, chainMutants, bufferMutants)) }
+func TestMutants(t *testing.T) {
+	testMutants(t, slices.Concat(mutants, chainMutants, bufferMutants, selectedMutants))
+}
 
 func testMutants(t *testing.T, mutants []fault) {
 	b := backends[1] // epoll: it takes the least time

@@ -8,7 +8,6 @@ import (
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/attempt"
 	"github.com/sluiceio/sluice/internal/core"
-	"github.com/sluiceio/sluice/internal/invariants"
 	"github.com/sluiceio/sluice/internal/iouring"
 	"github.com/sluiceio/sluice/internal/sysx"
 )
@@ -68,14 +67,12 @@ func (d *driver) stale(kind uint64, res int32) {
 
 // ended takes in the result of the operation itself, the leg that counts.
 func (d *driver) ended(s *core.Slot, res int32, flags uint32) {
+	if s.Group != nil {
+		d.selected(s, res, flags)
+		return
+	}
 	switch s.Op.Code {
-	case api.OpRecv:
-		if s.Group != nil {
-			d.received(s, res, flags)
-			return
-		}
-		d.moved(s, res)
-	case api.OpSend:
+	case api.OpRecv, api.OpSend:
 		d.moved(s, res)
 	case api.OpRecvMsg, api.OpSendMsg:
 		d.message(s, res)
@@ -101,75 +98,6 @@ func (d *driver) ended(s *core.Slot, res int32, flags uint32) {
 	default:
 		d.argsDone(s, res)
 	}
-}
-
-// received is for a receive into a buffer of a group.
-func (d *driver) received(s *core.Slot, res int32, flags uint32) {
-	if flags&iouring.IORING_CQE_F_BUFFER == 0 {
-		if res < 0 {
-			d.fail(s, res)
-			return
-		}
-		d.e.End(s, res) // the end of the stream, or an empty datagram
-		return
-	}
-	bid := uint16(flags >> iouring.IORING_CQE_BUFFER_SHIFT)
-	if res > 0 && s.Op.Flags&api.Bundle != 0 {
-		bid, res = d.spread(s, bid, res)
-	}
-	if invariants.Enabled && res > 0 && s.Group.Incremental() {
-		full := int(res) == len(s.Group.Rest(bid))
-		invariants.Check(full == (flags&iouring.IORING_CQE_F_BUF_MORE == 0), "buffer %d is full: %v, and the kernel says otherwise", bid, full)
-	}
-	switch {
-	case res > 0 && flags&more != 0:
-		d.e.EmitBuffer(s, bid, res)
-	case res > 0 && s.Op.Flags&api.Multishot == 0:
-		d.endBuffer(s, bid, res)
-	case res > 0:
-		d.e.EmitBuffer(s, bid, res)
-		d.goOn(s)
-	default:
-		if !s.Group.Incremental() { // where a buffer stays until it is full
-			d.Recycle(s.Group, bid) // it was taken and not used
-		}
-		if res < 0 {
-			d.fail(s, res)
-			return
-		}
-		d.e.End(s, 0)
-	}
-}
-
-// spread delivers what a bundle has filled but for the last buffer, and says which that is, and how much is in it.
-func (d *driver) spread(s *core.Slot, bid uint16, n int32) (uint16, int32) {
-	if s.Holds() {
-		d.e.EmitHeld(s)
-	}
-	r := d.groups[s.Op.Group]
-	for {
-		room := int32(len(s.Group.Rest(bid)))
-		if n <= room {
-			return bid, n
-		}
-		d.e.EmitBuffer(s, bid, room)
-		bid, n = r.behind(bid), n-room
-	}
-}
-
-// endBuffer ends a receive that is no multishot, with n bytes in a buffer. With Bundle it goes on, without waiting, as long as there is
-// data: the kernel stops before a buffer that it cannot fill, and takes one only when it does not know how much there is.
-func (d *driver) endBuffer(s *core.Slot, bid uint16, n int32) {
-	if s.Op.Flags&api.Bundle != 0 && int(n) == len(s.Group.Rest(bid)) && s.Group.Available() > 1 && !s.Ending() {
-		d.count.Enters++
-		if inq, errno := sysx.InQ(s.Op.FD); errno == 0 && inq > 0 {
-			s.Hold(bid, n)
-			s.Leg &^= polled
-			d.put(s)
-			return
-		}
-	}
-	d.e.EndBuffer(s, bid, n)
 }
 
 // goOn starts the next round of a multishot operation that the kernel has ended, or that it does not know: it ends

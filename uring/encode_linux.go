@@ -82,7 +82,7 @@ func (d *driver) prepare(s *core.Slot) bool {
 	if fixedOps.Has(s.Op.Code) {
 		return d.prepareFixed(s)
 	}
-	if d.emulated.Has(s.Op.Code) || s.Group != nil && !s.Group.HandsOut() {
+	if d.emulated.Has(s.Op.Code) {
 		d.flushFirst()
 		d.start(s)
 		return false
@@ -195,9 +195,15 @@ func (d *driver) encode(q *iouring.SQE, s *core.Slot) {
 // encodeOp writes the operation itself into q.
 func (d *driver) encodeOp(q *iouring.SQE, s *core.Slot) {
 	op := &s.Op
+	if s.Group != nil {
+		d.encodeSelected(q, s)
+		return
+	}
 	switch op.Code {
 	case api.OpRecv:
-		d.encodeRecv(q, s)
+		p, n := iouring.Bytes(op.Buf[s.Done:])
+		d.bytes += uint64(n)
+		q.PrepRecv(op.FD, p, n, recvFlags(s))
 	case api.OpSend:
 		p, n := iouring.Bytes(op.Buf[s.Done:])
 		d.bytes += uint64(n)
@@ -253,30 +259,6 @@ func (d *driver) encodeOp(q *iouring.SQE, s *core.Slot) {
 		d.encodeFutex(q, s)
 	default:
 		encodeArgs(q, s)
-	}
-}
-
-func (d *driver) encodeRecv(q *iouring.SQE, s *core.Slot) {
-	op := &s.Op
-	if s.Group == nil {
-		p, n := iouring.Bytes(op.Buf[s.Done:])
-		d.bytes += uint64(n)
-		q.PrepRecv(op.FD, p, n, recvFlags(s))
-		return
-	}
-	// MSG_TRUNC would report more bytes than there are in the buffer.
-	q.PrepRecv(op.FD, nil, 0, msgFlags(op)&^unix.MSG_TRUNC)
-	q.SetBufferGroup(op.Group)
-	if op.Flags&api.Multishot != 0 && d.kern.Has(api.KernMultishotRecv) {
-		q.Ioprio = iouring.IORING_RECV_MULTISHOT
-	}
-	if op.Flags&api.Bundle != 0 {
-		if d.kern.Has(api.KernBundles) {
-			q.Ioprio |= iouring.IORING_RECVSEND_BUNDLE
-		}
-		if s.Holds() {
-			q.OpFlags |= unix.MSG_DONTWAIT // see endBuffer
-		}
 	}
 }
 

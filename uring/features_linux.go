@@ -21,8 +21,9 @@ var ours = api.Ops(api.OpTimeout, api.OpTimeoutRemove, api.OpLinkTimeout, api.Op
 // partly are the operations that are given to the kernel in some cases only: see native.
 var partly = api.Ops(api.OpSplice, api.OpTee)
 
-// chooseOps asks the kernel which operations it has, and settles which of them are performed here in its stead.
-func (d *driver) chooseOps(disabled api.OpSet) error {
+// chooseOps asks the kernel which operations it has, and settles which of them are performed here in its stead. allowed are the
+// features that are not switched off.
+func (d *driver) chooseOps(disabled api.OpSet, allowed api.KernelFeature) error {
 	p, err := d.ring.Probe()
 	if err != nil {
 		return unavailable("asking for the operations", err)
@@ -38,6 +39,9 @@ func (d *driver) chooseOps(disabled api.OpSet) error {
 			Hint: "Linux 5.6 or later has them"}
 	}
 	d.emulated = (lacks | disabled) & optab.Done() &^ ours
+	if !lacks.Has(api.OpReadMultishot) {
+		d.kern |= allowed & api.KernMultishotRead
+	}
 	return nil
 }
 
@@ -195,11 +199,13 @@ func (d *driver) features() (f api.Features) {
 		ops  api.OpSet
 	}{
 		{api.FeatMultishotAccept, api.KernMultishotAccept, api.Ops(api.OpAccept)},
-		{api.FeatMultishotRecv, api.KernMultishotRecv | api.KernBufferRings, api.Ops(api.OpRecv)},
+		{api.FeatMultishotRecv, api.KernMultishotRecv | api.KernBufferRings, api.Ops(api.OpRecv, api.OpRecvMsg)},
 		{api.FeatMultishotPoll, api.KernMultishotPoll, api.Ops(api.OpPoll)},
-		{api.FeatBufferGroups, api.KernBufferRings, api.Ops(api.OpRecv)},
-		{api.FeatIncremental, api.KernIncremental | api.KernBufferRings, api.Ops(api.OpRecv)},
-		{api.FeatBundles, api.KernBundles | api.KernBufferRings, api.Ops(api.OpRecv)},
+		{api.FeatMultishotRecvMsg, api.KernMultishotRecv | api.KernBufferRings, api.Ops(api.OpRecv, api.OpRecvMsg)},
+		{api.FeatMultishotRead, 0, api.Ops(api.OpReadMultishot)},
+		{api.FeatBufferGroups, api.KernBufferRings | api.KernMultishotRecv, api.Ops(api.OpRecv, api.OpRecvMsg)},
+		{api.FeatIncremental, api.KernIncremental | api.KernBufferRings | api.KernMultishotRecv, api.Ops(api.OpRecv, api.OpRecvMsg)},
+		{api.FeatBundles, api.KernBundles | api.KernBufferRings | api.KernMultishotRecv, api.Ops(api.OpRecv, api.OpRecvMsg)},
 		{api.FeatWaitAll, 0, moves},
 		{api.FeatDontWait, 0, moves | files | api.Ops(api.OpAccept)},
 		{api.FeatAsyncFiles, 0, files},

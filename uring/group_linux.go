@@ -30,7 +30,6 @@ func (d *driver) AddGroup(g *core.Group) (handsOut bool, err error) {
 		flags = iouring.IOU_PBUF_RING_INC
 	}
 	if d.soft || g.Incremental() && !d.kern.Has(api.KernIncremental) {
-		d.special |= api.Ops(api.OpRecv) // see prepare
 		return false, nil
 	}
 	ring, err := iouring.NewBufRing(d.ring, uint16(g.Max()), g.ID(), flags)

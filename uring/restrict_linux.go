@@ -16,6 +16,9 @@ func (d *driver) restrict(ops api.OpSet) error {
 	}
 	if !ops.Has(api.OpRead) {
 		d.pollWake = true
+		if ops.Has(api.OpReadMultishot) {
+			ops |= api.Ops(api.OpRead) // see encodeSelected; Submit refuses the program's own
+		}
 	}
 	var rs []iouring.Restriction
 	allow := func(what uint16, args ...uint8) {

@@ -39,7 +39,7 @@ func newDriver(o *api.Options) (*driver, error) {
 		return nil, err
 	}
 	for _, try := range [...]func() error{
-		func() error { return d.chooseOps(o.DisableOps) },
+		func() error { return d.chooseOps(o.DisableOps, allowed) },
 		d.tryEnter,
 		func() error { return d.tryModes(&o.Ring) },
 	} {
@@ -50,7 +50,10 @@ func newDriver(o *api.Options) (*driver, error) {
 	}
 	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&d.wake) | d.enterFeatures())
 	d.ringFeatures(allowed)
-	d.soft = !d.kern.Has(api.KernBufferRings) || d.emulated.Has(api.OpRecv)
+	d.soft = !d.kern.Has(api.KernBufferRings|api.KernMultishotRecv) || d.emulated&api.Ops(api.OpRecv, api.OpRecvMsg) != 0
+	if d.soft || !d.kern.Has(api.KernMultishotRead) {
+		d.emulated |= api.Ops(api.OpReadMultishot)
+	}
 	d.special = prepared | d.emulated
 	if d.kern.Has(api.KernNoSignal) {
 		d.noSignal, d.tries.NoSignal = sysx.RWFNoSignal, sysx.RWFNoSignal

@@ -44,7 +44,7 @@ type driver struct {
 	block     bool      // the strategy is Block: the ring belongs to one thread
 	deferred  bool      // completions are made in our own enters only (DEFER_TASKRUN)
 	flagged   bool      // the flags in the ring tell whether entering would bring anything
-	soft      bool      // buffer groups are handed out here, not by the kernel
+	soft      bool      // buffer groups are handed out by the core, not by the kernel
 	waitFlags uint32    // of every enter that may wait
 	noSignal  uint32    // flag of every write
 	clockOff  int64     // CLOCK_MONOTONIC minus api.Now
@@ -121,6 +121,10 @@ func (d *driver) Counters() core.Counters {
 
 // Start implements core.Driver.
 func (d *driver) Start(s *core.Slot) {
+	if s.Group != nil {
+		d.startSelected(s)
+		return
+	}
 	if d.special>>s.Op.Code&1 != 0 && !d.prepare(s) {
 		return
 	}

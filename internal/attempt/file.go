@@ -114,6 +114,11 @@ func (t *Tries) transfer(s *core.Slot, write bool) (int32, Verdict) {
 			return -int32(errno), Done
 		}
 	}
+	return t.known(s, write)
+}
+
+// known is transfer for a slot whose MsgBuf is filled in, of a file whose kind has been found out.
+func (t *Tries) known(s *core.Slot, write bool) (int32, Verdict) {
 	res, v := t.byKind(s, write)
 	if res < 0 && stale(s, syscall.Errno(-res)) || v == Blocking && !(t.Async && Direct(s)) {
 		was := s.Phase

@@ -23,13 +23,6 @@ func (e *Engine) EmitHeld(s *Slot) {
 	e.EmitBuffer(s, bid, n)
 }
 
-// endHeld is End for an operation that has something on hold, which is then the last.
-func (e *Engine) endHeld(s *Slot, _ int32) {
-	bid, n := uint16(s.Held), s.Done
-	s.Held, s.Done = none, 0
-	e.EndBuffer(s, bid, n)
-}
-
 // unbundle takes the flag Bundle from a receive on other than a stream: a datagram or record is in one buffer.
 func unbundle(op *api.Op) {
 	if op.Code != api.OpRecv || op.Flags&api.Bundle == 0 {

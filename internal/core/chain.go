@@ -89,6 +89,9 @@ func (s *Slot) succeeded(res int32) bool {
 	switch op.Code {
 	case api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev,
 		api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed:
+		if s.Group != nil {
+			return int(res) == s.Group.size
+		}
 		return int64(res) == asked(op)
 	case api.OpSplice, api.OpTee:
 		return int64(res) == min(op.Args.Len, sysx.MaxTransfer)

@@ -86,7 +86,7 @@ func (s *Slot) buffered(c *api.Completion, bid uint16, n int32, flags api.Comple
 	}
 	c.Tag, c.ID = s.Op.Tag, s.ID()
 	c.Buf, c.Lease = buf, lease
-	c.Res, c.Flags, c.Code = n, flags|api.Buffer, s.Op.Code
+	c.Res, c.Flags, c.Code = n, flags|api.Buffer|headed(s, buf), s.Op.Code
 }
 
 // atEnd says whether a result of 0 means that the stream has ended. A datagram may be empty.
@@ -100,8 +100,11 @@ func atEnd(op *api.Op) bool {
 
 // wantsBytes says whether op has room for at least one byte.
 func wantsBytes(op *api.Op) bool {
-	if op.Msg == nil {
-		return len(op.Buf) > 0 || op.Flags&api.BufferSelect != 0
+	switch {
+	case op.Flags&api.BufferSelect != 0:
+		return true
+	case op.Msg == nil:
+		return len(op.Buf) > 0
 	}
 	for _, b := range op.Msg.Bufs {
 		if len(b) > 0 {
@@ -232,7 +235,7 @@ func (e *Engine) taken(c *api.Completion) {
 // hand puts c into dst.
 func (e *Engine) hand(c *api.Completion) {
 	e.dst[e.n] = *c
-	e.dst[e.n].Flags &^= intoSlot
+	e.dst[e.n].Flags &^= intoSlot | flagHead
 	e.n++
 	if c.Flags&api.More == 0 && c.ID != 0 {
 		e.ended++

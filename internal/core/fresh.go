@@ -6,7 +6,8 @@ import (
 	"github.com/sluiceio/sluice/internal/sysx"
 )
 
-// What is here is for the operations that give out fds: in the result (optab.Info.Opens), or as a pipe does, where its Args say.
+// What is here is for the operations that give out fds: in the result (optab.Info.Opens), or as a pipe does, where its Args say, or in the control data of
+// a message in a provided buffer.
 
 // fresh is called when the kernel has given out the fd n. A close of that number whose completion has not
 // been seen has happened, then, and must not stand in the way of operations on the new file.
@@ -51,6 +52,8 @@ func (e *Engine) drop(c *api.Completion, pipe [2]int32) {
 	case c.Flags&intoSlot != 0:
 	case c.Res >= 0 && optab.Of(c.Code).Opens:
 		sysx.Close(c.Res)
+	case c.Flags&flagHead != 0:
+		dropParts(c.Buf)
 	case madePipe(c):
 		sysx.Close(pipe[0])
 		sysx.Close(pipe[1])

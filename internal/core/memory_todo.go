@@ -14,4 +14,4 @@ func (g *Group) Queue(l api.Lease, n int) error { return missing(api.FeatBundles
 func (g *Group) Queued() int { return 0 }
 
 // Todo are the features that no engine has yet.
-const Todo = api.FeatMultishotRecvMsg | api.FeatMultishotRead | api.FeatZeroCopy
+const Todo = api.FeatZeroCopy

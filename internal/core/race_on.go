@@ -32,7 +32,7 @@ func raceOp(op *api.Op) {
 		raceFDs(op.Args.FDs, op.Off != api.AnySlot)
 	}
 	raceRange(op.Buf, reads)
-	if op.Msg != nil {
+	if op.Msg != nil && op.Flags&api.BufferSelect == 0 {
 		for _, b := range op.Msg.Bufs {
 			raceRange(b, reads)
 		}

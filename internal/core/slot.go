@@ -87,7 +87,8 @@ type Slot struct {
 	fdNext, fdPrev int32 // fdPrev of an operation that is chained: the one before it in its chain
 	next           int32 // the next of its chain, or none
 
-	// Held is a buffer of Group that has been filled, with Done bytes, while the operation looks whether there is more (a receive with Bundle); or none.
+	// Held is a buffer of Group that the operation goes on with, or none: a read that a worker performs has taken it, and a receive with Bundle has
+	// filled Done bytes of it while it looks whether there is more.
 	Held int32
 
 	// Job is the pool's own (internal/workers).

@@ -210,6 +210,10 @@ func (e *Engine) startGroup(s *Slot) bool {
 		e.End(s, -int32(syscall.ENOBUFS))
 		return false
 	}
+	if errno := g.serves(&s.Op); errno != 0 {
+		e.End(s, -int32(errno))
+		return false
+	}
 	unbundle(&s.Op)
 	s.Group = g
 	g.users++
@@ -262,6 +266,8 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 		}
 	case api.OpRecv, api.OpRecvMsg:
 		return checkRecv(op)
+	case api.OpReadMultishot:
+		return checkReadMultishot(op)
 	case api.OpSendMsg:
 		if op.Arg&sysx.MsgCmsgCompat != 0 {
 			return syscall.EINVAL // see checkRecv

@@ -339,7 +339,7 @@ func (d *driver) multishot(f *file, s *core.Slot, waits bool) {
 			if waits {
 				d.unpark(f, s)
 			}
-			d.e.End(s, res)
+			d.try.End(d.e, s, bid, res)
 			return
 		}
 		if v == attempt.Done {

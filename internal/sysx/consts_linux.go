@@ -31,4 +31,6 @@ const (
 	// SelectMax is the first fd that Select cannot take, 0 for no limit: the
 	// kernel takes bitmaps of any size, only glibc's fd_set stops at 1024.
 	SelectMax = 0
+	// EBadFD is what a file answers that is not as it has to be.
+	EBadFD = unix.EBADFD
 )

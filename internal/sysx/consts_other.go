@@ -2,6 +2,8 @@
 
 package sysx
 
+import "syscall"
+
 // Flags and limits that differ between systems. 0 is what a system lacks.
 const (
 	MsgDontWait    = 0
@@ -20,4 +22,5 @@ const (
 	VectorsAtOnce  = false
 	PollRdHup      = 0
 	SelectMax      = 0
+	EBadFD         = syscall.EBADF
 )

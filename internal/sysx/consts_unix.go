@@ -31,4 +31,6 @@ const (
 	PollRdHup = 0
 	// SelectMax is the first fd that Select cannot take, 0 for no limit.
 	SelectMax = unix.FD_SETSIZE
+	// EBadFD is what a file answers that is not as it has to be, for which there is no errno of its own here.
+	EBadFD = unix.EBADF
 )

@@ -147,6 +147,14 @@ func (m *MsgBuf) WantAddr() {
 	m.setName(SockaddrLen)
 }
 
+// SetRoom makes m describe no memory, but how much of it an address and the control data may take, for a receive into
+// memory that the kernel chooses.
+func (m *MsgBuf) SetRoom(name uint32, control int) {
+	m.Set(nil, nil)
+	m.hdr.Namelen = name
+	m.hdr.SetControllen(control)
+}
+
 // SetAddr says where a send goes to; see EncodeAddrFor. Call it after Set.
 func (m *MsgBuf) SetAddr(ap netip.AddrPort, path string, family int) syscall.Errno {
 	n, errno := EncodeAddrFor(&m.name, ap, path, family)
