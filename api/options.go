@@ -32,7 +32,7 @@ type Options struct {
 	DisableOps OpSet
 	// Restrict are the only operations that the engine does: Submit refuses others with an *UnsupportedError, and Features does not
 	// list them. Methods, deadlines and Close do all that they do. On uring the kernel enforces it (Linux 5.10, and an *UnavailableError where it does not): besides those
-	// operations the ring can poll, time out and cancel, which the engine needs, and can be told nothing that the engine does not tell it, for ever;
+	// operations, and the plain forms of those on registered buffers, the ring can poll, time out and cancel, which the engine needs, and can be told nothing that the engine does not tell it, for ever;
 	// so that whoever gets hold of the ring, or of memory that it takes submissions from, can do no more with it. It costs a look at a bitmap per
 	// operation. Elsewhere the engine alone sees to it. Default: 0, no restriction. Backends: all.
 	Restrict OpSet

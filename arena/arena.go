@@ -7,6 +7,9 @@
 // The slices that an arena gives out do not keep it: the garbage collector does not see into its memory. Keep the *Arena for as long as you use any of them,
 // and Close it in the end. What an engine uses is safe in any case: a registered buffer, and the memory of an operation in flight, is
 // not unmapped before the engine has let go of it. An arena that is forgotten is freed when it has been collected and no engine uses it.
+//
+// In a build with -race, ordinary pages come from the Go heap, up to 1 GiB: the race detector sees no other memory, and could not report a program
+// that touches a buffer in flight.
 package arena
 
 import (

@@ -3,6 +3,7 @@
 package uring
 
 import (
+	"errors"
 	"os"
 	"testing"
 
@@ -189,5 +190,27 @@ func TestTableWhileInFlight(t *testing.T) {
 	}
 	if err := d.ring.RegisterBuffersTags(make([]unix.Iovec, 1), nil); err != nil {
 		t.Errorf("the kernel's table is not gone: %v", err)
+	}
+}
+
+// TestRestrictedBuffers: a ring that is limited to operations on registered buffers has all that they need.
+func TestRestrictedBuffers(t *testing.T) {
+	for _, off := range []api.KernelFeature{0, api.KernFixedBuffers} {
+		e := open(t, &api.Options{Restrict: api.Ops(api.OpReadFixed, api.OpReadvFixed), Disable: off})
+		mem := pages(t, 1)
+		fd := tempFile(t, "allowed")
+		if err := e.RegisterBuffers([][]byte{nil, mem}); err != nil {
+			t.Fatal(err)
+		}
+		if d := driverOf(e); d.kern.Has(api.KernFixedBuffers) && (len(d.held) != 2 || d.held[1] == nil) {
+			t.Errorf("the kernel has %v", d.held)
+		}
+		submit(t, e, api.ReadFixed(fd, 1, mem[:100], 0, 1), api.ReadvFixed(fd, 1, &api.Msg{Bufs: [][]byte{mem[100:102], mem[102:102]}}, 0, 2))
+		for _, c := range wait(t, e, 2) {
+			want(t, c, c.Tag, map[uint64]int{1: 7, 2: 2}[c.Tag])
+		}
+		if _, err := e.Submit([]api.Op{api.Read(fd, mem, 0, 3)}); !errors.Is(err, api.ErrUnsupported) {
+			t.Errorf("a plain read: %v", err)
+		}
 	}
 }

@@ -27,13 +27,19 @@ func (d *driver) restrict(ops api.OpSet) error {
 		}
 	}
 	for c := range api.OpCode(api.OpCount) {
+		if (ops & fixedOps).Has(c) {
+			ops |= api.Ops(plain(c)) // for what the kernel's table lacks; Submit refuses the program's own
+		}
+	}
+	for c := range api.OpCode(api.OpCount) {
 		if (inner | ops&^d.emulated&^ours).Has(c) {
 			allow(iouring.IORING_RESTRICTION_SQE_OP, uint8(c)) // the codes are the kernel's
 		}
 	}
 	// What the methods of the engine register.
 	allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RING_FDS, iouring.IORING_UNREGISTER_RING_FDS,
-		iouring.IORING_REGISTER_PBUF_RING, iouring.IORING_UNREGISTER_PBUF_RING)
+		iouring.IORING_REGISTER_PBUF_RING, iouring.IORING_UNREGISTER_PBUF_RING, iouring.IORING_REGISTER_BUFFERS2,
+		iouring.IORING_REGISTER_BUFFERS_UPDATE, iouring.IORING_UNREGISTER_BUFFERS, iouring.IORING_REGISTER_CLONE_BUFFERS)
 	if d.kern.Has(api.KernResize) {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RESIZE_RINGS)
 	}

@@ -31,7 +31,7 @@ const (
 //	└──────────Close────────────────────────────▲
 type Map struct {
 	mem   []byte
-	whole []byte // what has to be unmapped
+	whole []byte // what has to be unmapped; nil: nothing
 	pages Pages
 	state atomic.Int64
 }
@@ -57,7 +57,9 @@ func New(n int, want Pages) (*Map, error) {
 		return nil, &api.OptionError{Option: "Pages", Reason: "is none of the constants"}
 	}
 	m := &Map{}
-	if err := m.mmap(n, want); err != nil {
+	if onHeap && n <= heapMax && (want == Small || want == Best) {
+		m.fromHeap(n)
+	} else if err := m.mmap(n, want); err != nil {
 		return nil, err
 	}
 	mu.Lock()
@@ -68,6 +70,17 @@ func New(n int, want Pages) (*Map, error) {
 	now = append(append(append(now, all[:at]...), m), all[at:]...)
 	maps.Store(&now)
 	return m, nil
+}
+
+// heapMax is how much may come from the Go heap: more is not there, or not at once, and the program would end for it.
+const heapMax = 1 << 30
+
+// fromHeap takes n bytes from the Go heap, of whole pages.
+func (m *Map) fromHeap(n int) {
+	n = round(n, pageSize())
+	b := make([]byte, n+pageSize())
+	at := (pageSize() - int(address(b)%uintptr(pageSize()))) % pageSize()
+	m.mem = b[at : at+n : at+n]
 }
 
 // hugeMax is at least the size of any huge page, with room for their alignment.
@@ -180,6 +193,9 @@ func (m *Map) unmap() error {
 		maps.Store(&now)
 	}
 	mu.Unlock()
+	if m.whole == nil {
+		return nil
+	}
 	return m.munmap()
 }
 

@@ -41,6 +41,10 @@ func TestFork(t *testing.T) {
 			t.Logf("kind %d: %v", want, err) // none are set aside, or the kernel knows none
 			continue
 		}
+		if m.whole == nil { // of the Go heap, so that the race detector sees it
+			m.Abandon()
+			continue
+		}
 		mem := m.Bytes()
 		flags := vmFlags(t, mem)
 		if !slices.Contains(flags, "dc") || slices.Contains(flags, "hg") != (m.Pages() == Transparent) || slices.Contains(flags, "ht") != (m.Pages() == Huge) {
