@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // RingOptions are the modes that only io_uring has. None of them changes a result: they change what it costs. The zero RingOptions
@@ -29,7 +30,24 @@ type RingOptions struct {
 	WorkerCPUs CPUSet
 	// Memory is where the queues are. Default: the kernel's memory. Backends: uring.
 	Memory RingMemory
+	// BusyPoll makes a wait poll the queues of network cards for that long before it sleeps (NAPI), up to MaxBusyPoll, which is the kernel's own bound, rounded up to microseconds. It costs the
+	// processor for that time in each wait that finds nothing at once. It pays where latency is all, the interrupts of the card come late (they are
+	// coalesced), and there is a processor to spare. It has no effect on the loopback and on Unix sockets, which have no such queues. Linux 6.9, with
+	// CONFIG_NET_RX_BUSY_POLL. Default: none, whatever the sysctl net.core.busy_poll says. Backends: uring.
+	BusyPoll time.Duration
+	// PreferBusyPoll has the kernel leave these queues to BusyPoll, and put their interrupts off as long as it goes on (SO_PREFER_BUSY_POLL of socket(7)).
+	// It takes a BusyPoll. Default: false. Backends: uring.
+	PreferBusyPoll bool
+	// BusyPollIDs are the queues to be polled, each as SO_INCOMING_NAPI_ID of socket(7) gives it for a socket, in no order; 0 is none. With no number at all, they
+	// are those of the sockets that the engine uses, which the kernel looks up for each operation. It takes a BusyPoll. Linux 6.13. Default: none. Backends: uring.
+	BusyPollIDs [MaxBusyPollIDs]uint32
 }
+
+// The limits of RingOptions.BusyPoll, and of how many BusyPollIDs there can be.
+const (
+	MaxBusyPoll    = 10 * time.Millisecond
+	MaxBusyPollIDs = 16
+)
 
 // RingMemory says where the queues are that the engine shares with the kernel.
 type RingMemory uint8
@@ -120,6 +138,21 @@ type RingMode struct {
 	Err error
 }
 
+func (r *RingOptions) checkBusyPoll() error {
+	field, why := "", ""
+	switch {
+	case r.BusyPoll < 0 || r.BusyPoll > MaxBusyPoll:
+		field, why = "BusyPoll", fmt.Sprintf("is %v, must be from 0 to %v", r.BusyPoll, MaxBusyPoll)
+	case r.BusyPoll == 0 && r.PreferBusyPoll:
+		field, why = "PreferBusyPoll", "is of no use without BusyPoll"
+	case r.BusyPoll == 0 && r.BusyPollIDs != [MaxBusyPollIDs]uint32{}:
+		field, why = "BusyPollIDs", "is of no use without BusyPoll"
+	default:
+		return nil
+	}
+	return &OptionError{Option: "Ring." + field, Reason: why}
+}
+
 // check finds what is out of range, or contradicts another option.
 func (r *RingOptions) check(o *Options) error {
 	wrong := func(field, format string, args ...any) error {
@@ -127,6 +160,9 @@ func (r *RingOptions) check(o *Options) error {
 	}
 	if r.Taskrun > TaskrunInterrupt {
 		return wrong("Taskrun", "is %d, must be one of the constants", r.Taskrun)
+	}
+	if err := r.checkBusyPoll(); err != nil {
+		return err
 	}
 	if r.Memory > RingMemoryHuge {
 		return wrong("Memory", "is %d, must be one of the constants", r.Memory)

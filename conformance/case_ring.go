@@ -40,6 +40,8 @@ var ringCases = []Case{
 				"too many BoundedWorkers":       func(r *api.RingOptions) { r.BoundedWorkers = api.MaxRingWorkers + 1 },
 				"UnboundedWorkers below 0":      func(r *api.RingOptions) { r.UnboundedWorkers = -1 },
 				"too many UnboundedWorkers":     func(r *api.RingOptions) { r.UnboundedWorkers = api.MaxRingWorkers + 1 },
+				"a BusyPoll below 0":            func(r *api.RingOptions) { r.BusyPoll = -1 },
+				"too long a BusyPoll":           func(r *api.RingOptions) { r.BusyPoll = api.MaxBusyPoll + 1 },
 				"an unknown Memory":             func(r *api.RingOptions) { r.Memory = 99 },
 				"processors that cannot be":     func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(0, -1) },
 				"processors with large numbers": func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(1024) },
@@ -53,6 +55,8 @@ var ringCases = []Case{
 		ID: "RNG-1", Name: "modes that contradict each other",
 		Explanation: "Options of the ring that contradict another option are an OptionError on every backend.",
 		Fn: func(t *T) {
+			t.refuses("PreferBusyPoll without BusyPoll", func(o *api.Options) { o.Ring = api.RingOptions{PreferBusyPoll: true} })
+			t.refuses("BusyPollIDs without BusyPoll", func(o *api.Options) { o.Ring.BusyPoll, o.Ring.BusyPollIDs[1] = 0, 1<<30 })
 			for what, tune := range map[string]func(*api.RingOptions){
 				"Park and BoundedWorkers":   func(r *api.RingOptions) { r.BoundedWorkers = 1 },
 				"Park and UnboundedWorkers": func(r *api.RingOptions) { r.UnboundedWorkers = 1 },

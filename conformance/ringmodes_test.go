@@ -11,6 +11,7 @@ import (
 var ringModes = []column{
 	{name: "resizing", wrap: resizeAlways, need: api.FeatQueueResize},
 	{name: "ring-memory+resizing", opt: api.Options{Ring: api.RingOptions{Memory: api.RingMemoryOwn}}, wrap: resizeAlways, need: api.FeatQueueResize},
+	{name: "ring-busy-poll", opt: api.Options{Ring: api.RingOptions{BusyPoll: 20 * time.Microsecond, PreferBusyPoll: true}}},
 }
 
 // resizeEvery is after how many calls the queues change: a resize is four mappings, which on a busy machine take long.

@@ -2,6 +2,7 @@ package uring
 
 import (
 	"errors"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +21,8 @@ var modes = [...]struct {
 	{"Restrict", "5.10", func(o *api.Options) { o.Restrict = api.Ops(api.OpNop) }},
 	{"Memory: RingMemoryOwn", "6.5", func(o *api.Options) { o.Ring.Memory = api.RingMemoryOwn }},
 	{"Memory: RingMemoryHuge", "6.5", func(o *api.Options) { o.Ring.Memory = api.RingMemoryHuge }},
+	{"BusyPoll", "6.9", func(o *api.Options) { o.Ring.BusyPoll = time.Microsecond }},
+	{"BusyPollIDs", "6.13", func(o *api.Options) { o.Ring.BusyPoll, o.Ring.BusyPollIDs[0] = time.Microsecond, 1<<30 }},
 	{"WorkerCPUs", "5.14", func(o *api.Options) { o.Ring.WorkerCPUs = usableCPU() }},
 }
 
@@ -43,11 +46,14 @@ func (d *driver) tryModes(o *api.RingOptions) error {
 	if o.Taskrun == api.TaskrunCoop && !d.kern.Has(api.KernCoopTaskrun) {
 		return refused("Options.Ring.Taskrun", "5.19", unix.EINVAL)
 	}
+	if err := d.busyPoll(o); err != nil {
+		return err
+	}
 	return d.tryWorkers(o)
 }
 
 // refused says that the kernel does not take a mode that was asked for.
-func refused(option, minKernel string, err error) error {
+func refused(option, minKernel string, err error) *api.UnavailableError {
 	u := &api.UnavailableError{Backend: name, Reason: option + ": " + err.Error(), Err: err}
 	var errno unix.Errno
 	if errors.As(err, &errno) {

@@ -43,6 +43,9 @@ func (d *driver) restrict(ops api.OpSet) error {
 	if d.kern.Has(api.KernResize) {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RESIZE_RINGS)
 	}
+	if d.polls {
+		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_UNREGISTER_NAPI)
+	}
 	if o := &d.modes; o.BoundedWorkers|o.UnboundedWorkers != 0 || o.WorkerCPUs != (api.CPUSet{}) {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_IOWQ_MAX_WORKERS, iouring.IORING_REGISTER_IOWQ_AFF,
 			iouring.IORING_UNREGISTER_IOWQ_AFF)

@@ -214,7 +214,7 @@ func (d *driver) Close() error {
 	if mine {
 		d.unbindWorkers()
 	}
-	err = errors.Join(err, d.ring.Close())
+	err = errors.Join(err, d.stopPolling(), d.ring.Close())
 	if mine {
 		runtime.UnlockOSThread()
 	}

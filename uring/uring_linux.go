@@ -59,6 +59,7 @@ type driver struct {
 	batch   time.Duration // how long the next Turn may wait for as much as it needs, not only for one thing
 	least   uint32        // how many completions the present enter waits for,
 	leastUs uint32        // and for how many microseconds, if that is not 0
+	polls   bool          // queues of network cards are polled
 	stalled bool          // the kernel takes no submissions at present
 	skipped int           // Turns in a row that have not entered the kernel
 	bytes   uint64        // that the entries since the last enter may move

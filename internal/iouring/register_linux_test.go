@@ -192,6 +192,32 @@ func TestClock(t *testing.T) {
 	}
 }
 
+func TestNAPIStatic(t *testing.T) {
+	r := newRing(t, 8, 0)
+	if err := r.RegisterNAPI(&NAPI{BusyPollTo: 10, OpParam: IO_URING_NAPI_TRACKING_STATIC}); err != nil {
+		t.Skip("kernel without static tracking:", err)
+	}
+	id := func(op uint8, id uint32) error { return r.RegisterNAPI(&NAPI{Opcode: op, OpParam: id}) }
+	for _, c := range []struct {
+		op   uint8
+		id   uint32
+		want error
+	}{
+		{IO_URING_NAPI_STATIC_ADD_ID, 1 << 30, nil},
+		{IO_URING_NAPI_STATIC_ADD_ID, 1 << 30, syscall.EEXIST},
+		{IO_URING_NAPI_STATIC_ADD_ID, 1, syscall.EINVAL}, // numbers up to that of processors are no queues
+		{IO_URING_NAPI_STATIC_DEL_ID, 1 << 30, nil},
+		{IO_URING_NAPI_STATIC_DEL_ID, 1 << 30, syscall.ENOENT},
+	} {
+		if err := id(c.op, c.id); !errors.Is(err, c.want) {
+			t.Errorf("op %d of %#x: got %v, want %v", c.op, c.id, err, c.want)
+		}
+	}
+	if err := r.UnregisterNAPI(nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNAPI(t *testing.T) {
 	r := newRing(t, 8, 0)
 	if err := r.RegisterNAPI(&NAPI{BusyPollTo: 10}); err != nil {
