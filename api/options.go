@@ -185,7 +185,7 @@ const (
 	KernNoSignal                                  // RWF_NOSIGNAL, 6.18
 	KernFixedBuffers                              // IORING_REGISTER_BUFFERS2, 5.13
 	KernCloneBuffers                              // IORING_REGISTER_CLONE_BUFFERS, 6.12
-	KernFixedFiles                                // IORING_REGISTER_FILES2, 5.13
+	KernFixedFiles                                // IORING_REGISTER_FILES2 that lets go of each file by itself, 6.13
 	KernIncremental                               // IOU_PBUF_RING_INC, 6.12
 	KernBundles                                   // IORING_RECVSEND_BUNDLE, 6.10; used where it works as in 6.17 (docs/DESIGN.md)
 	KernMultishotRead                             // IORING_OP_READ_MULTISHOT, 6.7

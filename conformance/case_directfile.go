@@ -143,7 +143,7 @@ var directFileCases = []Case{
 		ID: "DIR-2", Name: "any two slots for a pipe",
 		Explanation: "With AnySlot the ends of a pipe go into two slots that were empty, and Args.Pipe tells which.",
 		Requires:    directFiles,
-		Ops:         api.Ops(api.OpPipe, api.OpRead, api.OpWrite, api.OpClose),
+		Ops:         api.Ops(api.OpPipe, api.OpRead, api.OpWrite, api.OpClose, api.OpFsync),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
 			t.register(t.Engine, -1, a, -1, a)
@@ -257,7 +257,7 @@ var directFileCases = []Case{
 		ID: "DIR-5", Name: "bad flags",
 		Explanation: "Into with a close-on-exec flag, for a multishot accept with a slot of its own, and for any other operation, is EINVAL.",
 		Requires:    directFiles,
-		Ops:         madeOps | api.Ops(api.OpNop, api.OpPipe, api.OpOpenat2),
+		Ops:         madeOps | api.Ops(api.OpNop, api.OpPipe, api.OpOpenat2, api.OpFsync),
 		Fn: func(t *T) {
 			l, addr := t.Listener()
 			t.Dial(addr)

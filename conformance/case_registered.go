@@ -160,7 +160,7 @@ var registeredCases = []Case{
 		ID: "REG-9", Name: "errors of InstallFD",
 		Explanation: "InstallFD is EBADF for an empty slot, out of range, without a table and without FixedFile, EMFILE without a free fd, and EINVAL with flags.",
 		Requires:    fixedFiles,
-		Ops:         api.Ops(api.OpFixedFDInstall),
+		Ops:         api.Ops(api.OpFixedFDInstall, api.OpNop),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
 			t.WantErr(api.InstallFD(0, 1), syscall.EBADF)
@@ -263,7 +263,7 @@ var registeredCases = []Case{
 		ID: "REG-11", Name: "both files of a splice and tee",
 		Explanation: "FixedFile of a splice or tee is about its input, FixedFD2 about its output; each may be a registered file or an fd.",
 		Requires:    fixedFiles,
-		Ops:         api.Ops(api.OpSplice, api.OpTee),
+		Ops:         api.Ops(api.OpSplice, api.OpTee, api.OpRead),
 		Fn: func(t *T) {
 			r, w := t.Pipe(false)
 			r2, w2 := t.Pipe(false)

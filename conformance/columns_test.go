@@ -77,9 +77,9 @@ var masks = []column{
 	{name: "no-ops-park", opt: api.Options{DisableOps: everyOp, Strategy: api.Park()}},
 	bare,
 	like("5.10", api.KernAll),
-	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll|api.KernFixedBuffers|api.KernFixedFiles)),
+	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll|api.KernFixedBuffers)),
 	like("6.1", api.KernNoSQArray|api.KernAbsTimer|api.KernNoIOWait|api.KernAcceptDontWait|api.KernNoSignal|api.KernCloneBuffers|
-		api.KernIncremental|api.KernBundles|api.KernMultishotRead|api.KernResize|api.KernMinWait|api.KernWaitRegion),
+		api.KernFixedFiles|api.KernIncremental|api.KernBundles|api.KernMultishotRead|api.KernResize|api.KernMinWait|api.KernWaitRegion),
 }
 
 // like is what Linux of that version has. Its features are those of KernelFeature, its operations those of the table.

@@ -12,7 +12,7 @@ import (
 func platformCases() []Case {
 	return slices.Concat(orderCases, cancelFDCases, deadlineCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
 		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
-		fixedFileCases, registeredCases, directFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
+		fixedFileCases, registeredCases, slotCases, directFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
 		readBufferCases, readMultishotCases, recvMsgBufferCases, selectedSystemCases(),
 		bufferGroupCases,
 		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), systemCases())

@@ -27,13 +27,15 @@ func (d *driver) dispatch(userData uint64, res int32, flags uint32) {
 		return
 	}
 	id := s.ID()
-	switch kind {
-	case kindOp, kindAccept:
-		d.ended(s, res, flags)
-	case kindPoll:
+	switch {
+	case res == -int32(unix.EBADF) && s.ByPlace:
+		d.refused(s)
+	case kind == kindPoll:
 		d.ready(s, res)
-	case kindTimer:
+	case kind == kindTimer:
 		d.paused(s)
+	default:
+		d.ended(s, res, flags)
 	}
 	if len(d.asks) > len(d.freeAsks) {
 		d.finished(id, res)
@@ -49,6 +51,8 @@ func (d *driver) internal(kind, userData uint64, res int32) {
 		d.missed(userData, res)
 	case kindWake:
 		d.woken(res)
+	case kindFixed:
+		d.notFixed(int32(userData))
 	case kindWait:
 		if uint32(userData>>indexBits) == d.timerSeq {
 			d.timerAt = 0

@@ -36,6 +36,7 @@ const (
 	kindIgnore               // nobody waits for it
 	kindWake                 // the read of the wake fd
 	kindWait                 // the timeout of a wait; the generation is a count of them
+	kindFixed                // an entry that fills a place of driver.fixed, which stands below it
 )
 
 func kindOf(userData uint64) uint64 { return userData >> kindShift }
@@ -190,6 +191,9 @@ func (d *driver) encode(q *iouring.SQE, s *core.Slot) {
 		q.PrepTimeout(p, 0, 0)
 	}
 	q.UserData = userDataOf(s)
+	if s.FD != nil {
+		byPlace(q, s)
+	}
 }
 
 // encodeOp writes the operation itself into q.

@@ -146,6 +146,9 @@ func tryRegister(r *iouring.Ring) (k api.KernelFeature) {
 	if err := r.CloneBuffers(&iouring.CloneBuffers{SrcFd: math.MaxUint32}); errors.Is(err, unix.EBADF) {
 		k |= api.KernCloneBuffers
 	}
+	if letsGo(r) {
+		k |= api.KernFixedFiles
+	}
 	return k
 }
 
@@ -192,7 +195,7 @@ func (d *driver) features() (f api.Features) {
 	fixed := api.Ops(api.OpReadFixed, api.OpWriteFixed)
 	f.Native = api.FeatPark
 	f.Emulated = api.FeatOrdered | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines | api.FeatChains | api.FeatDrain |
-		api.FeatPost | api.FeatFixedFiles | api.FeatDirectFiles | api.FeatGroupResize
+		api.FeatPost | api.FeatDirectFiles | api.FeatGroupResize
 	for _, m := range [...]struct {
 		feat api.Feature
 		kern api.KernelFeature
@@ -209,6 +212,7 @@ func (d *driver) features() (f api.Features) {
 		{api.FeatWaitAll, 0, moves},
 		{api.FeatDontWait, 0, moves | files | api.Ops(api.OpAccept)},
 		{api.FeatAsyncFiles, 0, files},
+		{api.FeatFixedFiles, api.KernFixedFiles, 0},
 		{api.FeatFixedBuffers, api.KernFixedBuffers, fixed},
 		{api.FeatCloneBuffers, api.KernFixedBuffers | api.KernCloneBuffers, fixed},
 	} {

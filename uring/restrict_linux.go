@@ -14,6 +14,7 @@ func (d *driver) restrict(ops api.OpSet) error {
 	if ops == 0 {
 		return nil
 	}
+	d.kern &^= api.KernFixedFiles // one operation and two registrations more, for nothing that could not be done without
 	if !ops.Has(api.OpRead) {
 		d.pollWake = true
 		if ops.Has(api.OpReadMultishot) {

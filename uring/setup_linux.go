@@ -210,6 +210,9 @@ func (d *driver) Close() error {
 		}
 	}
 	d.groups, d.dirty = nil, nil
+	if len(d.fixed.fds) > 0 {
+		_ = d.ring.UnregisterFiles() // the ring goes in any case, but later: the kernel does that in another thread
+	}
 	mine := d.bound && d.block && unix.Gettid() == d.tid
 	if mine {
 		d.unbindWorkers()

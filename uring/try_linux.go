@@ -188,6 +188,9 @@ func (d *driver) flushFirst() {
 // close is a plain system call, too. Nothing on the file is in flight. In the ring, the program could have been given
 // the number for another file before it had seen that the close is done.
 func (d *driver) close(s *core.Slot) {
+	if s.FD.Place != 0 {
+		d.unfix(s.FD)
+	}
 	d.count.Enters++
 	d.e.End(s, -int32(sysx.Close(s.Op.FD)))
 }

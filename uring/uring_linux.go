@@ -52,6 +52,7 @@ type driver struct {
 	special   api.OpSet // need prepare before they can be encoded, if they are at all
 	modes     api.RingOptions
 
+	fixed fixed
 	tries attempt.Tries
 	pool  workers.Pool
 	futex futexq.Queue
@@ -140,6 +141,9 @@ func (d *driver) Start(s *core.Slot) {
 		return
 	case s.FD != nil && s.FD.Kind&known == 0 && s.Op.Flags&api.WaitAll != 0:
 		d.learn(s)
+	}
+	if f := s.FD; f != nil && f.Own && f.Place == 0 && d.kern.Has(api.KernFixedFiles) {
+		d.fix(f)
 	}
 	d.put(s)
 }

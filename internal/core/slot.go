@@ -61,6 +61,8 @@ type Slot struct {
 	Phase uint8
 	// Leg is the driver's own: where the operation is.
 	Leg uint8
+	// ByPlace is the driver's own: what the kernel has of the operation names the file by FD.Place.
+	ByPlace bool
 
 	state   state
 	reason  reason
@@ -141,7 +143,7 @@ func (t *slotTable) get() *Slot {
 	t.used++
 	s.reason, s.dir = reasonNone, optab.None
 	s.inFIFO, s.timed = false, 0
-	s.Done, s.parts, s.Phase, s.Leg, s.Held = 0, 0, 0, 0, none
+	s.Done, s.parts, s.Phase, s.Leg, s.Held, s.ByPlace = 0, 0, 0, 0, none, false
 	return s
 }
 

@@ -62,6 +62,17 @@ func (r *Ring) FilesUpdate(off uint32, fds []int32, tags []uint64) (int, error) 
 	return n, wrapRegister("FILES_UPDATE2", errno)
 }
 
+// noFile is what ClearFile puts into a slot.
+var noFile = [1]int32{-1}
+
+// ClearFile empties one slot of the registered files. It does not allocate.
+func (r *Ring) ClearFile(slot uint32) syscall.Errno {
+	// SAFETY: noFile is a global variable, which does not move.
+	arg := RsrcUpdate2{Offset: slot, Nr: 1, Data: address(unsafe.Pointer(&noFile))}
+	_, errno := r.register(IORING_REGISTER_FILES_UPDATE2, object(&arg), uint32(unsafe.Sizeof(arg)))
+	return errno
+}
+
 // UnregisterFiles removes all registered files.
 func (r *Ring) UnregisterFiles() error {
 	return r.do("unregister FILES", IORING_UNREGISTER_FILES, nil, 0)
