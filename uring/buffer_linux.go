@@ -27,6 +27,10 @@ func (d *driver) startSelected(s *core.Slot) {
 		return
 	}
 	switch s.Op.Code {
+	case api.OpRecv:
+		if s.Group.Incremental() && s.FD.Kind&known == 0 {
+			d.learn(s) // whether it is a stream: see reapPieces
+		}
 	case api.OpRead, api.OpReadMultishot:
 		if !d.readable(s) {
 			return
@@ -78,8 +82,12 @@ func (d *driver) encodeSelected(q *iouring.SQE, s *core.Slot) {
 		if op.Flags&api.Multishot != 0 {
 			q.Ioprio = iouring.IORING_RECV_MULTISHOT
 		}
+		if op.Flags&(api.Multishot|api.DontWait) == 0 && s.Group.Incremental() && !s.Holds() {
+			// What it remembers when it has to wait would be wrong: see reapPieces.
+			q.Ioprio |= iouring.IORING_RECVSEND_POLL_FIRST
+		}
 		if op.Flags&api.Bundle != 0 {
-			if d.kern.Has(api.KernBundles) {
+			if d.kern.Has(api.KernBundles) && !s.Group.Incremental() { // see docs/DESIGN.md
 				q.Ioprio |= iouring.IORING_RECVSEND_BUNDLE
 			}
 			if s.Holds() {
@@ -126,7 +134,10 @@ func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
 			return
 		}
 	}
-	if res > 0 && s.Op.Flags&api.Bundle != 0 {
+	if res > 0 && s.Holds() {
+		d.e.EmitHeld(s)
+	}
+	if res > 0 && s.Op.Flags&api.Bundle != 0 && !s.Group.Incremental() {
 		bid, res = d.spread(s, bid, res)
 	}
 	if invariants.Enabled && res > 0 && s.Group.Incremental() {
@@ -155,12 +166,9 @@ func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
 
 // spread delivers what a bundle has filled but for the last buffer, and says which that is, and how much is in it.
 func (d *driver) spread(s *core.Slot, bid uint16, n int32) (uint16, int32) {
-	if s.Holds() {
-		d.e.EmitHeld(s)
-	}
 	r := d.groups[s.Op.Group]
 	for {
-		room := int32(len(s.Group.Rest(bid)))
+		room := int32(r.ring.Len(r.at[bid])) // the kernel may have cut it, for data that somebody else has taken
 		if n <= room {
 			return bid, n
 		}

@@ -81,6 +81,26 @@ func (d *driver) Recycle(g *core.Group, bid uint16) {
 	}
 }
 
+// reapPieces dispatches c, a completion with a piece that does not fill its buffer, as one with those that follow it from the same stream into the
+// same buffer, and says where the queue goes on. A multishot receive that has to wait remembers how much room there was (Linux 6.18 leaves it in sr->len), and
+// receives no more than that when there is data, although others have gone on to the next buffer meanwhile; what it has left comes right behind.
+func (d *driver) reapPieces(c *iouring.CQE, at, tail uint32) uint32 {
+	const same = iouring.IORING_CQE_F_BUFFER | 0xffff<<iouring.IORING_CQE_BUFFER_SHIFT
+	res, flags := c.Res, c.Flags
+	if s := d.slotOf(c.UserData); s != nil && kindOf(c.UserData) == kindOp && s.FD != nil && s.FD.Kind&streamFD != 0 && s.Op.Code == api.OpRecv {
+		for at != tail && flags&iouring.IORING_CQE_F_BUF_MORE != 0 {
+			next := d.ring.CQEAt(at)
+			if next.UserData != c.UserData || next.Res <= 0 || (next.Flags^flags)&same != 0 {
+				break
+			}
+			res, flags = res+next.Res, next.Flags
+			at++
+		}
+	}
+	d.dispatch(c.UserData, res, flags)
+	return at
+}
+
 // publish tells the kernel of the buffers that have come back.
 func (d *driver) publish() {
 	if len(d.dirty) == 0 {

@@ -240,6 +240,10 @@ func (d *driver) reap() {
 	for at != tail && d.e.Room() > 0 {
 		c := d.ring.CQEAt(at)
 		at++
+		if c.Flags&iouring.IORING_CQE_F_BUF_MORE != 0 && at != tail {
+			at = d.reapPieces(c, at, tail)
+			continue
+		}
 		d.dispatch(c.UserData, c.Res, c.Flags)
 	}
 	if at != head {

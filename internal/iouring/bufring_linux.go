@@ -114,6 +114,10 @@ func (b *BufRing) Add(p unsafe.Pointer, n uint32, bid uint16) {
 	b.tail++
 }
 
+// Len is how many bytes the kernel takes the buffer to have that was put into the ring as number i, counted from 0 round the ring. It is less than
+// what Add said where the kernel has cut a buffer: the first of a bundle, to as much data as it expects (6.18), and any in a ring with IOU_PBUF_RING_INC.
+func (b *BufRing) Len(i uint16) uint32 { return atomic.LoadUint32(&b.bufs[i&b.mask].Len) }
+
 // Publish lets the kernel use everything added so far.
 func (b *BufRing) Publish() {
 	// The kernel reads the 16-bit tail with acquire semantics, and the entries after it. Go has no 16-bit atomics, so the
