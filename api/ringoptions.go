@@ -16,10 +16,26 @@ type RingOptions struct {
 	// Taskrun is when the kernel does its part of completing operations. Default: in the engine's own system calls
 	// only (DEFER_TASKRUN) with the strategy Block, as TaskrunCoop with Park; in both cases where the kernel can. Backends: uring.
 	Taskrun Taskrun
+	// SQPoll has a thread of the kernel's take what is submitted, so that no system call is needed for it. Complete then hands over and goes on: with
+	// Wait.Min above 0, what was submitted is begun while, and after, Complete returns other completions; with Min 0 it returns when
+	// all has been begun, as otherwise. Who neither waits nor is idle (Spin) makes no system calls at all. Costs a processor for as long as there is something to do, and
+	// SQIdle longer; on a machine that has none to spare, everything. Operations have the credentials of the thread that has opened the
+	// engine. Pays where the owner's thread is what is short, and there are processors enough. Linux 5.11. Default: off. Backends: uring.
+	SQPoll bool
+	// SQIdle is how long that thread looks for submissions before it sleeps, 1 ms to an hour, in whole milliseconds. It is woken by a
+	// system call. Default: the kernel's, one second. Backends: uring, with SQPoll.
+	SQIdle time.Duration
+	// SQCPU is the one processor that the thread runs on. Default: any. Backends: uring, with SQPoll.
+	SQCPU CPUSet
+	// Attach shares the thread of another engine, which must have SQPoll as well, be open, and not be used by another goroutine meanwhile; it looks at the queues of both, and
+	// sleeps after the longer SQIdle. Without SQPoll it shares the kernel's workers, which since Linux 5.12 all rings of a
+	// thread do anyhow. Either engine may be closed first. Saves a processor. Default: nil, share nothing. Backends: uring.
+	Attach Engine
 	// BoundedWorkers limits the kernel's worker threads for work that takes a bounded time: regular files and block devices.
 	// 1 to 32768, and not more than RLIMIT_NPROC. They belong to the thread that owns the engine, on each NUMA node, and all rings
 	// of that thread share them, and the limit; Close puts back what it was. What finds no worker waits. Costs nothing. Pays where a burst of file operations
-	// must not take all processors, or a slow disk not thousands of threads. Not with Park, which has no thread of its own. Linux 5.15.
+	// must not take all processors, or a slow disk not thousands of threads. Not with Park, which has no thread of its own; with SQPoll they belong to
+	// the kernel's thread, and end with it. Linux 5.15.
 	// Default: the kernel's, which is the smaller of Entries and 4 for each processor. Backends: uring.
 	BoundedWorkers int
 	// UnboundedWorkers limits those for work that may take for ever, such as a connect to a Unix socket with a full backlog. Otherwise as
@@ -178,10 +194,13 @@ func (r *RingOptions) check(o *Options) error {
 	if r.WorkerCPUs.bad {
 		return wrong("WorkerCPUs", "has a number that is not from 0 to %d", maxCPUs-1)
 	}
-	if o.Strategy.Mode != ModePark {
+	if err := r.checkSQPoll(wrong); err != nil {
+		return err
+	}
+	if o.Strategy.Mode != ModePark || r.SQPoll {
 		return nil
 	}
-	const why = "the kernel's workers belong to a thread, and an engine with the strategy Park has none of its own; use Block"
+	const why = "the kernel's workers belong to a thread, and an engine with the strategy Park has none of its own; use Block, or SQPoll"
 	switch {
 	case r.BoundedWorkers != 0:
 		return wrong("BoundedWorkers", why)
@@ -189,6 +208,26 @@ func (r *RingOptions) check(o *Options) error {
 		return wrong("UnboundedWorkers", why)
 	case r.WorkerCPUs != CPUSet{}:
 		return wrong("WorkerCPUs", why)
+	}
+	return nil
+}
+
+// SQIdleMax bounds RingOptions.SQIdle: longer is for ever.
+const SQIdleMax = time.Hour
+
+func (r *RingOptions) checkSQPoll(wrong func(field, format string, args ...any) error) error {
+	const without = "is set without SQPoll"
+	switch {
+	case r.SQIdle != 0 && (r.SQIdle < time.Millisecond || r.SQIdle > SQIdleMax):
+		return wrong("SQIdle", "is %v, must be from %v to %v", r.SQIdle, time.Millisecond, SQIdleMax)
+	case r.SQCPU.bad || r.SQCPU.Len() > 1:
+		return wrong("SQCPU", "has %d processors, must have one, from 0 to %d", r.SQCPU.Len(), maxCPUs-1)
+	case r.SQPoll && r.Taskrun != TaskrunDefault:
+		return wrong("Taskrun", "is set with SQPoll, where the kernel's thread completes what it has submitted")
+	case !r.SQPoll && r.SQIdle != 0:
+		return wrong("SQIdle", without)
+	case !r.SQPoll && r.SQCPU != CPUSet{}:
+		return wrong("SQCPU", without)
 	}
 	return nil
 }

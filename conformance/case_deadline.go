@@ -10,7 +10,7 @@ import (
 )
 
 // soon is a deadline that lies far enough ahead for what must happen before it, on a busy machine too.
-func soon() api.Instant { return api.After(20 * time.Millisecond) }
+func soon() api.Instant { return api.After(soonTime) }
 
 var deadlineCases = []Case{
 	{

@@ -15,7 +15,7 @@ var drainCases = []Case{
 		Requires:    api.FeatDrain,
 		Ops:         linkTimeoutOps,
 		Fn: func(t *T) {
-			t.Submit(api.Timeout(2*time.Millisecond, 1), api.Timeout(time.Millisecond, 2), api.Nop(3))
+			t.Submit(api.Timeout(2*lookTime, 1), api.Timeout(lookTime, 2), api.Nop(3))
 			t.Submit(api.Nop(4).With(api.Drain))
 			t.Sequence(result{3, 0}, result{2, etime}, result{1, etime}, result{4, 0})
 			t.Submit(api.Nop(5).With(api.Drain))

@@ -156,7 +156,7 @@ var errorCases = []Case{
 			fd := t.File("x")
 			buf := make([]byte, 1)
 			for i, op := range []api.Op{
-				api.Read(fd, buf, 0, 0).With(api.WaitAll), api.Read(fd, buf, 0, 0).With(api.BufferSelect),
+				api.Read(fd, buf, 0, 0).With(api.WaitAll), api.Write(fd, buf, 0, 0).With(api.BufferSelect),
 				api.Send(a, buf, 0).With(api.Multishot), api.Send(a, buf, 0).With(api.EOF),
 				api.Fsync(fd, 0).With(api.DontWait), api.Poll(a, api.PollIn, 0).With(api.WaitAll),
 				api.Shutdown(a, api.ShutRead, 0).With(api.DataSync), api.Close(a, 0).With(api.ByFD),

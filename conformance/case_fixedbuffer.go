@@ -152,7 +152,7 @@ var fixedBufferCases = []Case{
 		ID: "FIX-2", Name: "what lies outside",
 		Explanation: "Without a table, with an index that is empty or out of range, and for memory that is not wholly inside, it is EFAULT.",
 		Requires:    fixedBuffers,
-		Ops:         fixedPlain | fixedVector,
+		Ops:         fixedPlain | fixedVector | api.Ops(api.OpNop),
 		Fn: func(t *T) {
 			mem := make([]byte, 4*4096)
 			fd := t.File("untouched")
@@ -190,7 +190,7 @@ var fixedBufferCases = []Case{
 		ID: "FIX-2", Name: "what else is wrong",
 		Explanation: "EFAULT comes behind EBADF of the fd itself, and before all that is wrong with the file or has to wait.",
 		Requires:    fixedBuffers,
-		Ops:         fixedPlain | fixedVector,
+		Ops:         fixedPlain | fixedVector | api.Ops(api.OpRead),
 		Fn: func(t *T) {
 			mem := make([]byte, 4096)
 			t.registerBuffers(t.Engine, mem)

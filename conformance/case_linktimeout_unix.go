@@ -33,7 +33,7 @@ var linkTimeoutFileCases = []Case{
 				api.Connect(t.Socket(unix.AF_UNIX, unix.SOCK_STREAM), pathMsg(path), 6),
 			}
 			for _, op := range ops {
-				t.Chain(op, api.LinkTimeout(20*time.Millisecond, op.Tag+100))
+				t.Chain(op, api.LinkTimeout(10*lookTime, op.Tag+100))
 			}
 			for _, op := range ops {
 				t.AwaitRes(op.Tag, ecanceled)
@@ -52,7 +52,7 @@ var linkTimeoutFileCases = []Case{
 			t.EachStream(func(a, b int) {
 				t.Put(b, "abc")
 				buf := make([]byte, 10)
-				t.Chain(api.Recv(a, buf, 1).With(api.WaitAll), api.LinkTimeout(20*time.Millisecond, 2), api.Nop(3))
+				t.Chain(api.Recv(a, buf, 1).With(api.WaitAll), api.LinkTimeout(10*lookTime, 2), api.Nop(3))
 				t.AwaitRes(1, 3)
 				t.AwaitRes(2, etime)
 				t.AwaitRes(3, ecanceled)
@@ -87,12 +87,12 @@ var linkTimeoutFileCases = []Case{
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
 				start := api.Now()
-				t.Chain(api.Recv(a, make([]byte, 1), 1), api.LinkTimeout(10*time.Millisecond, 2))
+				t.Chain(api.Recv(a, make([]byte, 1), 1), api.LinkTimeout(5*lookTime, 2))
 				t.Put(b, "x")
 				t.AwaitRes(1, 1)
 				t.AwaitRes(2, ecanceled)
 				t.Submit(api.Recv(a, make([]byte, 1), 3), api.Recv(a, make([]byte, 1), 4))
-				t.pull(1, start.Add(11*time.Millisecond))
+				t.pull(1, start.Add(5*lookTime+time.Millisecond))
 				t.StillPending(3, 4)
 				t.Put(b, "xy")
 				t.AwaitRes(3, 1)

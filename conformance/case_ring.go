@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluiceio/sluice/api"
+	"golang.org/x/sys/unix"
 )
 
 // refuses checks that no engine can be opened with an option of the ring.
@@ -44,9 +45,14 @@ var ringCases = []Case{
 				"too long a BusyPoll":           func(r *api.RingOptions) { r.BusyPoll = api.MaxBusyPoll + 1 },
 				"an unknown Memory":             func(r *api.RingOptions) { r.Memory = 99 },
 				"processors that cannot be":     func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(0, -1) },
+				"an SQIdle below 0":             func(r *api.RingOptions) { r.SQPoll, r.SQIdle = true, -1 },
+				"a short SQIdle":                func(r *api.RingOptions) { r.SQPoll, r.SQIdle = true, time.Microsecond },
+				"a long SQIdle":                 func(r *api.RingOptions) { r.SQPoll, r.SQIdle = true, api.SQIdleMax+1 },
+				"two processors for one thread": func(r *api.RingOptions) { r.SQPoll, r.SQCPU = true, api.CPUs(0, 1) },
+				"a processor that cannot be":    func(r *api.RingOptions) { r.SQPoll, r.SQCPU = true, api.CPUs(-1) },
 				"processors with large numbers": func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(1024) },
 			} {
-				t.refuses(what, func(o *api.Options) { o.Strategy = api.Block(); tune(&o.Ring) })
+				t.refuses(what, func(o *api.Options) { o.Strategy, o.Ring = api.Block(), api.RingOptions{}; tune(&o.Ring) })
 			}
 			t.refuses("Restrict with bits that are no operation", func(o *api.Options) { o.Restrict = 1 << api.OpCount })
 		},
@@ -60,9 +66,12 @@ var ringCases = []Case{
 			for what, tune := range map[string]func(*api.RingOptions){
 				"Park and BoundedWorkers":   func(r *api.RingOptions) { r.BoundedWorkers = 1 },
 				"Park and UnboundedWorkers": func(r *api.RingOptions) { r.UnboundedWorkers = 1 },
+				"SQIdle without SQPoll":     func(r *api.RingOptions) { r.SQIdle = time.Second },
+				"SQCPU without SQPoll":      func(r *api.RingOptions) { r.SQCPU = api.CPUs(0) },
+				"SQPoll and Taskrun":        func(r *api.RingOptions) { r.SQPoll, r.Taskrun = true, api.TaskrunCoop },
 				"Park and WorkerCPUs":       func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(0) },
 			} {
-				t.refuses(what, func(o *api.Options) { o.Strategy = api.Park(); tune(&o.Ring) })
+				t.refuses(what, func(o *api.Options) { o.Strategy, o.Ring = api.Park(), api.RingOptions{}; tune(&o.Ring) })
 			}
 		},
 	},
@@ -155,6 +164,29 @@ var ringCases = []Case{
 			t.Submit(api.Recv(b, make([]byte, 1), 5))
 			t.Perform()
 			t.CloseEngine()
+		},
+	},
+	{
+		ID: "RNG-5", Name: "a thread that submits",
+		Explanation: "With SQPoll, too, Complete with Min 0 has begun what was submitted when it returns.",
+		Ops:         api.Ops(api.OpWrite, api.OpRecv, api.OpNop),
+		Tune:        func(o *api.Options) { o.Ring = api.RingOptions{SQPoll: true, SQIdle: time.Millisecond} },
+		Refusable:   true,
+		Fn: func(t *T) {
+			r, w := t.Pipe(true)
+			a, b := t.Pair(false)
+			for i := range 100 {
+				t.Submit(api.Recv(a, make([]byte, 1), 3), api.Nop(2), api.Write(w, []byte("x"), api.CurrentPosition, 1))
+				t.Perform()
+				var x [1]byte
+				if n, err := unix.Read(r, x[:]); n != 1 || err != nil {
+					t.Fatalf("round %d: the pipe has %d bytes after Complete, %v", i, n, err)
+				}
+				t.Put(b, "y")
+				t.AwaitRes(1, 1)
+				t.AwaitRes(2, 0)
+				t.AwaitRes(3, 1)
+			}
 		},
 	},
 }

@@ -71,7 +71,20 @@ func newT(tb TB, c *Case, f Factory, cfg *Config) *T {
 			unbindRing(&t.opt.Ring)
 		}
 	}
+	setTimes(&t.opt)
 	return t
+}
+
+// soonTime is how far ahead soon is, and lookTime how long StillPending waits for something that must not come. That need not be long: what an
+// engine does wrong here, it does in the first turns. Cases run one at a time.
+var soonTime, lookTime time.Duration
+
+// setTimes chooses them for the engine of a case. A thread of the kernel's that takes submissions may have to wait for a processor.
+func setTimes(o *api.Options) {
+	soonTime, lookTime = 20*time.Millisecond, 2*time.Millisecond
+	if o.Ring.SQPoll {
+		soonTime, lookTime = 100*time.Millisecond, 10*time.Millisecond
+	}
 }
 
 // unbindRing takes away those options of the ring that contradict Park, for a case that is about Park.
@@ -383,10 +396,6 @@ func (t *T) WantMore(c *api.Completion, res int) {
 		t.Errorf("got %s, want %s with More", show(c), showRes(int32(res)))
 	}
 }
-
-// lookTime is how long StillPending waits for something that must not come. It need not be long: what an
-// engine does wrong here, it does in the first turns.
-const lookTime = 2 * time.Millisecond
 
 // StillPending looks for a while whether an operation with one of the tags completes, and fails the case if so.
 func (t *T) StillPending(tags ...uint64) {

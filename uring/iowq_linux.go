@@ -33,6 +33,9 @@ func (d *driver) tryWorkers(o *api.RingOptions) error {
 		}
 		return refused("Options.Ring.WorkerCPUs", "5.14", err)
 	}
+	if d.sqpoll {
+		return nil // they are those of a thread that is there for this ring
+	}
 	return d.ring.UnregisterIOWQAff()
 }
 

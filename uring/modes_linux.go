@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/iouring"
 )
 
 // modes are the modes of the ring, one row each, as docs/RINGS.md lists them.
@@ -16,6 +17,8 @@ var modes = [...]struct {
 }{
 	{"Taskrun: TaskrunCoop", "5.19", func(o *api.Options) { o.Ring.Taskrun = api.TaskrunCoop }},
 	{"Taskrun: TaskrunInterrupt", "5.6", func(o *api.Options) { o.Ring.Taskrun = api.TaskrunInterrupt }},
+	{"SQPoll", "5.11", func(o *api.Options) { o.Ring.SQPoll = true }},
+	{"SQCPU", "5.11", func(o *api.Options) { o.Ring.SQPoll, o.Ring.SQCPU = true, usableCPU() }},
 	{"BoundedWorkers", "5.15", func(o *api.Options) { o.Ring.BoundedWorkers = 4 }},
 	{"UnboundedWorkers", "5.15", func(o *api.Options) { o.Ring.UnboundedWorkers = 4 }},
 	{"Restrict", "5.10", func(o *api.Options) { o.Restrict = api.Ops(api.OpNop) }},
@@ -45,6 +48,9 @@ func (Driver) Modes() []api.RingMode {
 func (d *driver) tryModes(o *api.RingOptions) error {
 	if o.Taskrun == api.TaskrunCoop && !d.kern.Has(api.KernCoopTaskrun) {
 		return refused("Options.Ring.Taskrun", "5.19", unix.EINVAL)
+	}
+	if o.SQPoll && d.ring.Features()&iouring.IORING_FEAT_SQPOLL_NONFIXED == 0 {
+		return refused("Options.Ring.SQPoll", "5.11", unix.EINVAL) // it takes registered files only
 	}
 	if err := d.busyPoll(o); err != nil {
 		return err

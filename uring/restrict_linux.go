@@ -9,6 +9,12 @@ import (
 // inner are the operations of the ring that the engine itself needs: what is waited for, pauses, and cancels.
 var inner = api.Ops(api.OpPoll, api.OpTimeout, api.OpTimeoutRemove, api.OpCancel)
 
+// simpler are the operations that are performed with another one of the ring's when the kernel has no table, or no memory, for them.
+var simpler = map[api.OpCode]api.OpCode{
+	api.OpReadFixed: api.OpRead, api.OpWriteFixed: api.OpWrite, api.OpReadvFixed: api.OpReadv, api.OpWritevFixed: api.OpWritev,
+	api.OpReadMultishot: api.OpRead, api.OpSendZC: api.OpSend, api.OpSendMsgZC: api.OpSendMsg,
+}
+
 // restrict limits the ring, which is disabled still, to what the engine does with it when it does no other operations than ops. 0 is all.
 func (d *driver) restrict(ops api.OpSet) error {
 	if ops == 0 {
@@ -27,20 +33,22 @@ func (d *driver) restrict(ops api.OpSet) error {
 			rs = append(rs, iouring.Restriction{Opcode: what, Arg: a})
 		}
 	}
-	for c := range api.OpCode(api.OpCount) {
-		if (ops & fixedOps).Has(c) {
-			ops |= api.Ops(plain(c)) // for what the kernel's table lacks; Submit refuses the program's own
+	given := ops
+	for c, simple := range simpler {
+		if ops.Has(c) {
+			given |= api.Ops(simple)
 		}
 	}
+	given = given&^d.emulated&^ours | inner
 	for c := range api.OpCode(api.OpCount) {
-		if (inner | ops&^d.emulated&^ours).Has(c) {
+		if given.Has(c) {
 			allow(iouring.IORING_RESTRICTION_SQE_OP, uint8(c)) // the codes are the kernel's
 		}
 	}
 	// What the methods of the engine register.
 	allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RING_FDS, iouring.IORING_UNREGISTER_RING_FDS,
-		iouring.IORING_REGISTER_PBUF_RING, iouring.IORING_UNREGISTER_PBUF_RING, iouring.IORING_REGISTER_BUFFERS2,
-		iouring.IORING_REGISTER_BUFFERS_UPDATE, iouring.IORING_UNREGISTER_BUFFERS, iouring.IORING_REGISTER_CLONE_BUFFERS)
+		iouring.IORING_REGISTER_PBUF_RING, iouring.IORING_UNREGISTER_PBUF_RING,
+		iouring.IORING_REGISTER_BUFFERS2, iouring.IORING_REGISTER_BUFFERS_UPDATE, iouring.IORING_UNREGISTER_BUFFERS, iouring.IORING_REGISTER_CLONE_BUFFERS)
 	if d.kern.Has(api.KernResize) {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RESIZE_RINGS)
 	}

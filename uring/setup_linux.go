@@ -99,10 +99,10 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 		// The goroutine moves from thread to thread.
 		allowed &^= api.KernSingleIssuer
 	}
-	switch o.Ring.Taskrun {
-	case api.TaskrunCoop:
+	switch {
+	case o.Ring.Taskrun == api.TaskrunCoop:
 		allowed &^= api.KernDeferTaskrun
-	case api.TaskrunInterrupt:
+	case o.Ring.Taskrun == api.TaskrunInterrupt, o.Ring.SQPoll:
 		allowed &^= api.KernDeferTaskrun | api.KernCoopTaskrun
 	}
 	for drop := 0; ; drop++ {
@@ -110,10 +110,14 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 			allowed &^= api.KernDeferTaskrun // the kernel has it only together
 		}
 		p := iouring.Params{Flags: setupFlags(o, allowed), CQEntries: uint32(o.CQEntries)}
+		if err := sqpollParams(&o.Ring, &p); err != nil {
+			return err
+		}
 		ring, err := iouring.SetupIn(places[o.Ring.Memory], uint32(o.Entries), &p)
 		if err == nil {
 			d.ring = ring
 			d.kern = granted(ring.Flags())
+			d.sqpoll = ring.Flags()&iouring.IORING_SETUP_SQPOLL != 0
 			d.deferred = d.kern.Has(api.KernDeferTaskrun)
 			// Without either of the two the kernel interrupts us to make completions.
 			d.flagged = ring.Flags()&iouring.IORING_SETUP_TASKRUN_FLAG != 0 ||
@@ -132,6 +136,12 @@ func asked(o *api.Options, err error) error {
 	switch {
 	case errors.Is(err, iouring.ErrNoHugePages):
 		return noHugePages(err)
+	case o.Ring.Attach != nil && (errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EBADF) || errors.Is(err, unix.EINVAL)):
+		return refused("Options.Ring.Attach", "5.6", err)
+	case o.Ring.SQCPU != (api.CPUSet{}) && errors.Is(err, unix.EINVAL):
+		return &api.OptionError{Option: "Ring.SQCPU", Reason: "is " + o.Ring.SQCPU.String() + ", and the kernel refuses that: it is no processor that this program may use"}
+	case o.Ring.SQPoll && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)):
+		return refused("Options.Ring.SQPoll", "5.11", err)
 	case errors.Is(err, unix.EINVAL) && o.Ring.Memory != api.RingMemoryDefault:
 		return refused("Options.Ring.Memory", "6.5", err)
 	case errors.Is(err, unix.EINVAL) && o.Restrict != 0:
@@ -214,7 +224,7 @@ func (d *driver) Close() error {
 		_ = d.ring.UnregisterFiles() // the ring goes in any case, but later: the kernel does that in another thread
 	}
 	mine := d.bound && d.block && unix.Gettid() == d.tid
-	if mine {
+	if mine || d.bound && d.sqpoll {
 		d.unbindWorkers()
 	}
 	err = errors.Join(err, d.stopPolling(), d.ring.Close())

@@ -180,7 +180,12 @@ func (d *driver) shutdown(s *core.Slot) {
 
 // flushFirst hands over what was submitted before an operation that is performed here at once.
 func (d *driver) flushFirst() {
-	if d.ring.Unsubmitted() > 0 {
+	switch {
+	case d.ring.Unsubmitted() == 0:
+	case d.sqpoll:
+		d.publish()
+		d.sqTaken()
+	default:
 		d.flush()
 	}
 }

@@ -112,6 +112,9 @@ func (d *driver) mustEnter(flags uint32) bool {
 
 // enter submits n entries and waits.
 func (d *driver) enter(n uint32, wait time.Duration) error {
+	if d.sqpoll {
+		return d.enterPolled(wait)
+	}
 	if n > 0 {
 		n = d.ring.Flush()
 		if d.bytes <= rawBytes {
@@ -137,7 +140,7 @@ func (d *driver) enter(n uint32, wait time.Duration) error {
 		took, errno = d.ring.EnterWait(n, d.least, d.waitFlags, -1, false, d.leastUs)
 	case wait > 0:
 		d.count.Waits++
-		took, errno = d.enterTimed(n, wait)
+		took, errno = d.enterTimed(n, wait, 0)
 	case n == 0:
 		took, errno = d.ring.EnterNoWait(0, iouring.IORING_ENTER_GETEVENTS)
 	default:
@@ -174,19 +177,22 @@ func (d *driver) entered(n, took uint32, errno unix.Errno) error {
 	return nil
 }
 
-// enterTimed is enter with a limit on the wait.
-func (d *driver) enterTimed(n uint32, wait time.Duration) (int, unix.Errno) {
+// enterTimed is enter with a limit on the wait, and more flags.
+func (d *driver) enterTimed(n uint32, wait time.Duration, flags uint32) (int, unix.Errno) {
+	flags |= d.waitFlags
 	switch {
 	case d.kern.Has(api.KernExtArg | api.KernAbsTimer):
 		// The time that the submission takes is part of the wait.
 		at := int64(api.Now().Add(wait))
-		return d.ring.EnterWait(n, d.least, d.waitFlags, at+d.clockOff, true, d.leastUs)
+		return d.ring.EnterWait(n, d.least, flags, at+d.clockOff, true, d.leastUs)
 	case d.kern.Has(api.KernExtArg):
-		return d.ring.EnterWait(n, d.least, d.waitFlags, int64(wait), false, d.leastUs)
+		return d.ring.EnterWait(n, d.least, flags, int64(wait), false, d.leastUs)
 	case !d.armTimer(wait):
-		return d.ring.EnterNoWait(n, iouring.IORING_ENTER_GETEVENTS)
+		return d.ring.EnterNoWait(n, flags)
+	case d.sqpoll:
+		return d.ring.Enter(0, 1, flags|d.handOver())
 	}
-	return d.ring.Enter(d.ring.Flush(), 1, d.waitFlags)
+	return d.ring.Enter(d.ring.Flush(), 1, flags)
 }
 
 // armTimer sees to it that a timeout operation ends the wait, for kernels that have no other limit (before 5.11). One
@@ -195,6 +201,9 @@ func (d *driver) armTimer(wait time.Duration) bool {
 	at := api.After(wait)
 	if d.timerAt != 0 && d.timerAt <= at {
 		return true
+	}
+	if d.sqpoll {
+		d.sqTaken() // the time of an earlier one may not have been read yet
 	}
 	if d.timerAt != 0 {
 		q := d.sqe()
@@ -255,12 +264,20 @@ func (d *driver) reap() {
 // been put into the queue by the Turn before.
 func (d *driver) Limit() time.Duration {
 	switch {
-	case d.ring.CQReady() > 0 || d.ring.SQFlags()&overflowed != 0 || !d.block && d.ring.Unsubmitted() > 0:
+	case d.ring.CQReady() > 0 || d.ring.SQFlags()&overflowed != 0 || !d.block && d.unheard() > 0:
 		return 0
 	case len(d.unsent) > 0 || d.stalled:
 		return retryEvery
 	}
 	return -1
+}
+
+// unheard is how many entries of the submission queue the kernel does not know of.
+func (d *driver) unheard() uint32 {
+	if d.sqpoll {
+		return d.ring.Unpublished()
+	}
+	return d.ring.Unsubmitted()
 }
 
 // BeforePark implements core.Driver.

@@ -26,6 +26,7 @@ func New(opt *api.Options) (api.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Ring.Attach, d.modes.Attach = nil, nil // the other engine may go
 	e, err := core.New(name, o, d.features(), d)
 	if err != nil {
 		_ = d.Close() // the error before is the one to report
@@ -42,6 +43,7 @@ type driver struct {
 	// What the ring can do. kern are the optional features in use.
 	kern      api.KernelFeature
 	block     bool      // the strategy is Block: the ring belongs to one thread
+	sqpoll    bool      // a thread of the kernel's takes the submissions
 	deferred  bool      // completions are made in our own enters only (DEFER_TASKRUN)
 	flagged   bool      // the flags in the ring tell whether entering would bring anything
 	soft      bool      // buffer groups are handed out by the core, not by the kernel
@@ -175,6 +177,10 @@ func (d *driver) sqe() *iouring.SQE {
 // flush makes room in a full submission queue.
 func (d *driver) flush() {
 	d.publish()
+	if d.sqpoll {
+		d.sqRoom()
+		return
+	}
 	d.bytes = 0
 	d.count.Enters++
 	if _, errno := d.ring.Enter(d.ring.Flush(), 0, 0); errno != 0 {

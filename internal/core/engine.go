@@ -42,6 +42,8 @@ type Engine struct {
 	dst []api.Completion // of the present Complete
 	n   int              // how many of dst are filled
 
+	performs bool // see Performs
+
 	inbox    inbox
 	posted   atomic.Bool // the inbox may hold something
 	crowded  bool        // what was posted has filled dst in the last Complete

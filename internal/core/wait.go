@@ -20,6 +20,7 @@ func (e *Engine) Complete(dst []api.Completion, w api.Wait) (int, error) {
 		return 0, &api.UnsupportedError{Feature: api.FeatPark, Reason: "the engine was not opened with the strategy Park"}
 	}
 	e.dst, e.n = dst, 0
+	e.performs = w.Min == 0 || len(dst) == 0
 	e.deliverKept()
 	e.postedFirst()
 	share := e.rests.next(len(dst))
@@ -35,6 +36,9 @@ func (e *Engine) Complete(dst []api.Completion, w api.Wait) (int, error) {
 	}
 	return n, err
 }
+
+// Performs says that the present Complete does not wait, and must have begun what was submitted when it returns.
+func (e *Engine) Performs() bool { return e.performs }
 
 // turns makes at least one turn of the driver, and as many as it takes until want completions are
 // there, the deadline passes, or somebody calls Wake; after w.Batch one will do.

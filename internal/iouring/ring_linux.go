@@ -97,6 +97,9 @@ func (r *Ring) NextSQE() *SQE {
 // Unsubmitted returns how many entries were handed out and not yet consumed by the kernel, published or not.
 func (r *Ring) Unsubmitted() uint32 { return r.sqeTail - atomic.LoadUint32(r.ksqHead) }
 
+// Unpublished returns how many entries were handed out and not yet published by Flush.
+func (r *Ring) Unpublished() uint32 { return r.sqeTail - atomic.LoadUint32(r.ksqTail) }
+
 // SQSpace returns how many times NextSQE can succeed now. Linked requests have to be submitted together, so their
 // producer asks here before it starts a chain.
 func (r *Ring) SQSpace() uint32 { return r.sqSize - r.Unsubmitted() }
