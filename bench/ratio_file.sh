@@ -72,7 +72,7 @@ alternate() {
 	compare A B "$results" "operations per second" "CPU µs per operation"
 }
 
-uring="ours --backend uring --depth 64 --registered-files"
+uring="ours --backend uring --depth 64 --fixed"
 fio_uring="theirs 1 --ioengine=io_uring --iodepth=64 --fixedbufs --registerfiles"
 for c in "${cases[@]}"; do
 	case $c in

@@ -204,6 +204,8 @@ func (d *driver) encodeOp(q *iouring.SQE, s *core.Slot) {
 		return
 	}
 	switch op.Code {
+	case api.OpNop:
+		q.PrepNop()
 	case api.OpRecv:
 		p, n := iouring.Bytes(op.Buf[s.Done:])
 		d.bytes += uint64(n)

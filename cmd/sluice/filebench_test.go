@@ -69,7 +69,7 @@ func TestFileBench(t *testing.T) {
 			continue
 		}
 		for _, rw := range patterns {
-			for _, how := range []string{"", "--verify", "--registered-files", "--jobs 3 --verify", "--batch 5 --wait park"} {
+			for _, how := range []string{"", "--verify", "--registered-files", "--fixed", "--fixed --verify", "--jobs 3 --verify", "--batch 5 --wait park"} {
 				if name == psyncName && how != "" && how != "--verify" && how != "--jobs 3 --verify" {
 					continue
 				}
@@ -90,6 +90,9 @@ func TestFileBench(t *testing.T) {
 					}
 					if *r.Entries <= 0 || name == psyncName && *r.Entries != 1 {
 						t.Errorf("%v entries per operation", *r.Entries)
+					}
+					if fixed := strings.Contains(how, "--fixed"); r.Buffers != fixed || r.Files != (fixed || how == "--registered-files") {
+						t.Errorf("registered: files %v, buffers %v", r.Files, r.Buffers)
 					}
 					if got := r.Verified > 0; got != strings.Contains(how, "verify") {
 						t.Errorf("%d blocks verified", r.Verified)

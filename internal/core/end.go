@@ -50,6 +50,10 @@ func (e *Engine) EmitBuffer(s *Slot, bid uint16, n int32) {
 
 // End delivers the last completion of s and frees it.
 func (e *Engine) End(s *Slot, res int32) {
+	if s.simple && res >= 0 && e.n < len(e.dst) && e.straight(s.FD) {
+		e.endSimple(s, res)
+		return
+	}
 	if s.Held != none {
 		e.endHeld(s, res)
 		return
@@ -68,6 +72,45 @@ func (e *Engine) End(s *Slot, res int32) {
 		e.freshPipe(s)
 	}
 	e.last(s, &c)
+}
+
+// straight says whether nothing comes of the end of an operation on f, which may be nil, but its completion.
+func (e *Engine) straight(f *FD) bool {
+	return e.kept.Len() == 0 && e.counts.Len() == 0 && !e.ending && (f == nil || f.closing == none && !f.dropped)
+}
+
+// endSimple is End for one of the operations simple that has succeeded and has nothing to do but to be delivered. It is most of them, and
+// takes half of the time.
+func (e *Engine) endSimple(s *Slot, res int32) {
+	invariants.Check(s.state != stateFree, "the operation in slot %d has ended twice", s.Index)
+	if invariants.Enabled {
+		invariants.Check(s.timed == 0 && !s.counts && !s.counted && !s.held && !s.silent && !s.hidden && s.mate == none && s.next == none &&
+			s.Group == nil && s.Held == none, "the operation in slot %d is not simple", s.Index)
+	}
+	raceDone(&s.Op)
+	s.unseal()
+	c := &e.dst[e.n]
+	*c = api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: res, Code: s.Op.Code}
+	e.n++
+	e.ended++
+	e.delivered++
+	if s.FD != nil {
+		if s.inFIFO {
+			e.dequeue(s)
+		}
+		e.unlink(s)
+		s.FD = nil
+	}
+	if len(s.maps) > 0 {
+		s.releaseMemory()
+	}
+	if s.Fixed != nil {
+		e.unpin(s)
+	}
+	if s.Msg != nil {
+		s.Msg.Reset()
+	}
+	e.slots.recycle(s)
 }
 
 // EndBuffer is End with a buffer of the operation's group.

@@ -160,7 +160,9 @@ func (e *Engine) Submit(ops []api.Op) (int, error) {
 			return e.untake(ops[:i], c.len), err
 		}
 		if ops[i].Flags&api.ChainFlags == 0 && c.len == 0 && !e.holding {
-			e.startClock(s)
+			if s.simple = simple>>s.Op.Code&1 != 0 && s.Op.Flags&^api.FixedFile == 0 && s.Op.Deadline == 0 && !s.counts; !s.simple {
+				e.startClock(s)
+			}
 			e.run.Push(s.ID())
 			continue
 		}
@@ -205,6 +207,11 @@ func (e *Engine) take(op *api.Op, i int) (*Slot, error) {
 	e.submitted++
 	return s, nil
 }
+
+// simple are the operations that, without flags and a deadline, alone, and with a worker only if they turn out to need one, are
+// on no list but that of their file, and whose result is nothing but a number: see endSimple.
+var simple = api.Ops(api.OpNop, api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev, api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed,
+	api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg, api.OpFsync)
 
 // startClock makes the time of a timeout, or of its update, count from now: from Submit, or from when its turn has come.
 func (e *Engine) startClock(s *Slot) {

@@ -74,6 +74,7 @@ type Slot struct {
 	silent  bool  // has no completion: the one before it in its chain failed with SkipSuccess
 	hidden  bool  // is the engine's own: of CancelSync, or the close of a registered file
 	counts  bool  // among Engine.unstarted
+	simple  bool  // endSimple will do
 
 	// mate is the other slot of an operation on two files, or none. The one of the second file is a shadow: it stands in
 	// the lists of that file, and has no completion.
@@ -142,7 +143,7 @@ func (t *slotTable) get() *Slot {
 	t.free = t.free[:n]
 	t.used++
 	s.reason, s.dir = reasonNone, optab.None
-	s.inFIFO, s.timed = false, 0
+	s.inFIFO, s.simple, s.timed = false, false, 0
 	s.Done, s.parts, s.Phase, s.Leg, s.Held, s.ByPlace = 0, 0, 0, 0, none, false
 	return s
 }
@@ -165,10 +166,15 @@ func (t *slotTable) grow() bool {
 }
 
 func (t *slotTable) put(s *Slot) {
-	s.Op.Buf, s.Op.Msg, s.Op.Args = nil, nil, nil
 	s.Group, s.FD = nil, nil
 	s.mate, s.next = none, none
 	s.shadow, s.held, s.counted, s.silent, s.hidden = false, false, false, false, false
+	t.recycle(s)
+}
+
+// recycle is put for a slot of which only these have changed.
+func (t *slotTable) recycle(s *Slot) {
+	s.Op.Buf, s.Op.Msg, s.Op.Args = nil, nil, nil
 	s.state = stateFree
 	if s.Gen++; s.Gen == 0 {
 		s.Gen = 1

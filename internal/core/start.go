@@ -38,6 +38,9 @@ func (e *Engine) start(s *Slot) {
 		return
 	}
 	in := optab.Of(s.Op.Code)
+	if s.simple && e.startSimple(s, in) {
+		return
+	}
 	if errno := check(&s.Op, in); errno != 0 {
 		e.End(s, -int32(errno))
 		return
@@ -99,6 +102,30 @@ func (e *Engine) start(s *Slot) {
 		return
 	}
 	e.line(f, s, in)
+}
+
+// startSimple is start for an operation that can be seen to be in order at a glance: a transfer of one buffer at a position of its own,
+// or one that is about nothing. It says whether s is one.
+func (e *Engine) startSimple(s *Slot, in *optab.Info) bool {
+	op := &s.Op
+	if op.Flags != 0 {
+		return false
+	}
+	if !in.FD {
+		e.begin(s)
+		return true
+	}
+	if !in.Position || in.Msg || in.Fixed || op.Off < 0 || len(op.Buf) > sysx.MaxTransfer {
+		return false
+	}
+	f := e.fds.get(op.FD)
+	if f == nil || f.closing != none {
+		return false
+	}
+	op.Msg = nil // see check
+	e.link(f, s)
+	e.begin(s)
+	return true
 }
 
 // startFixed deals with what an operation has to do with the table of registered files, and says whether it can go on.
