@@ -85,6 +85,52 @@ var registeredCases = []Case{
 		},
 	},
 	{
+		ID: "REG-1", Name: "with registered buffers",
+		Explanation: "An operation may name a registered file and a registered buffer.",
+		Requires:    fixedFiles | fixedBuffers,
+		Ops:         fixedPlain | fixedVector,
+		Fn: func(t *T) {
+			f := t.File("0123456789")
+			t.register(t.Engine, -1, f)
+			mem := make([]byte, 64)
+			t.registerBuffers(t.Engine, mem)
+			t.Want(fixed(api.ReadFixed(1, 0, mem[:4], 2, 1)), 4)
+			t.WantBytes(mem[:4], "2345")
+			t.Want(fixed(api.WriteFixed(1, 0, mem[:4], 0, 2)), 4)
+			t.wantFile(f, "2345456789")
+			m := &api.Msg{Bufs: [][]byte{mem[8:10], mem[20:23]}}
+			t.Want(fixed(api.ReadvFixed(1, 0, m, 5, 3)), 5)
+			t.WantBytes(append(mem[8:10:10], mem[20:23]...), "56789")
+			t.Want(fixed(api.WritevFixed(1, 0, m, 0, 4)), 5)
+			t.wantFile(f, "5678956789")
+			t.WantErr(fixed(api.ReadFixed(0, 0, mem[:4], 0, 5)), syscall.EBADF)
+			t.WantErr(fixed(api.ReadFixed(1, 1, mem[:4], 0, 6)), syscall.EFAULT)
+		},
+	},
+	{
+		ID: "REG-1", Name: "with buffers of a group",
+		Explanation: "A multishot receive on a registered file takes the buffers of its group, and ends when its slot is closed.",
+		Requires:    directFiles | bufferFeats,
+		Ops:         api.Ops(api.OpRecv, api.OpSend, api.OpClose),
+		Fn: func(t *T) {
+			a, b := t.TCP(false)
+			t.register(t.Engine, -1, a)
+			t.CloseNow(a)
+			g := t.Group(api.BufferGroupOptions{Count: 4, Size: 32})
+			t.Submit(fixed(api.RecvMultishot(1, 0, 1)))
+			for range 6 {
+				t.StillPending(1)
+				t.Put(b, "piece")
+				t.Release(g, t.WantBuffer(1, "piece"))
+				t.Want(fixed(api.Send(1, []byte("reply"), 2)), 5)
+				t.WantGet(b, "reply")
+			}
+			t.Want(api.CloseSlot(1, 3), 0)
+			t.AwaitRes(1, ecanceled)
+			t.WantEnd(b)
+		},
+	},
+	{
 		ID: "REG-5", Name: "slots that are kept",
 		Explanation: "KeepSlot leaves the slot in its place as it is, and counts as done; in a new table it is EBADF.",
 		Requires:    fixedFiles,

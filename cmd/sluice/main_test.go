@@ -157,6 +157,7 @@ func TestErrors(t *testing.T) {
 		{args: "serve echo --buffer-size 0", want: 2, text: "--buffer-size"},
 		{args: "serve echo --buffer-size 4k", want: 2, text: `"--buffer-size" flag: "4k" is not a whole number (see`},
 		{args: "serve echo --buffer-size 99999999999999999999", want: 2, text: "is out of range"},
+		{args: "serve echo --backend net --fixed-files", want: 2, text: "--fixed-files"},
 		{args: "serve echo --stats=perhaps", want: 2, text: "want true or false"},
 		{args: "serve echo --addr " + inUse, want: 1, text: "address already in use"},
 		{args: "serve echo --loops 2 --addr " + inUse, want: 1, text: "address already in use"},
@@ -302,12 +303,13 @@ func TestWhyNot(t *testing.T) {
 // TestServeAndLoad runs the server and the client against each other.
 func TestServeAndLoad(t *testing.T) {
 	for _, name := range servers(t) {
-		for _, wait := range []string{"block", "park", "spin:50"} {
-			if name == netName && wait != "block" {
+		for _, mode := range []string{"block", "park", "spin:50", "block --fixed-files"} {
+			if name == netName && mode != "block" {
 				continue
 			}
-			t.Run(name+"/"+wait, func(t *testing.T) {
-				srv := start(t, nil, "serve", "echo", "--addr", "127.0.0.1:0", "--backend", name, "--wait", wait, "--stats")
+			t.Run(name+"/"+mode, func(t *testing.T) {
+				wait, flags, fixed := strings.Cut(mode, " ")
+				srv := start(t, nil, append([]string{"serve", "echo", "--addr", "127.0.0.1:0", "--backend", name, "--wait", wait, "--stats"}, strings.Fields(flags)...)...)
 				line := srv.line()
 				m := regexp.MustCompile(`^listening on (127\.0\.0\.1:\d+) backend=(\w+) loops=1 wait=(.+)$`).FindStringSubmatch(line)
 				if m == nil || m[2] != name || m[3] != wait {
@@ -338,7 +340,7 @@ func TestServeAndLoad(t *testing.T) {
 				if err := json.Unmarshal([]byte(srv.line()), &st); err != nil {
 					t.Fatal(err)
 				}
-				if st.Backend != name || (st.Echo == nil) != (name == netName) || st.Echo != nil && st.Echo.Accepted != 40 {
+				if st.Backend != name || st.FixedFiles != fixed || (st.Echo == nil) != (name == netName) || st.Echo != nil && st.Echo.Accepted != 40 {
 					t.Errorf("%+v", st)
 				}
 				if status := srv.wait(); status != 0 || srv.stderr.Len() > 0 {

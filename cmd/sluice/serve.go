@@ -30,6 +30,8 @@ type serveStats struct {
 	Backend string `json:"backend"`
 	Loops   int    `json:"loops"`
 	Wait    string `json:"wait"`
+	// FixedFiles says that connections were accepted into the table of registered files.
+	FixedFiles bool `json:"fixed_files,omitempty"`
 	// CPUMicros is the processor time, in user and kernel mode, since the server began to listen.
 	CPUMicros int64 `json:"cpu_us"`
 	// The baseline counts nothing.
@@ -59,6 +61,7 @@ The soft limit of open files is raised to the hard one, as Go does for every pro
 	f.IntVar(&s.opt.Loops, "loops", 1, "how many goroutines serve, each with an engine of its own")
 	f.IntVar(&s.opt.Buffers, "buffers", echo.DefaultBuffers, "receive buffers per loop, a power of two")
 	f.IntVar(&s.opt.BufferSize, "buffer-size", echo.DefaultBufferSize, "size of a receive buffer in `bytes`")
+	f.BoolVar(&s.opt.FixedFiles, "fixed-files", false, fmt.Sprintf("accept connections into a table of registered files, up to %d per loop", echo.DefaultSlots))
 	f.BoolVar(&s.stats, "stats", false, "print what the server has done at the end, as one line of JSON")
 	f.BoolVar(&s.untilEOF, "until-eof", false, "end when standard input does, too")
 	return cmd
@@ -77,6 +80,9 @@ func (s *serveEcho) check() error {
 	if s.opt.Buffers&(s.opt.Buffers-1) != 0 {
 		return usagef("--buffers must be a power of two, not %d", s.opt.Buffers)
 	}
+	if s.opt.FixedFiles && s.backend.net {
+		return usagef("--fixed-files is for an engine, and --backend net has none")
+	}
 	return checkRange("buffer-size", s.opt.BufferSize, 1, 1<<20)
 }
 
@@ -92,7 +98,7 @@ func (s *serveEcho) run(ctx context.Context, stdin io.Reader, stdout, stderr io.
 			cancel()
 		}()
 	}
-	st := serveStats{Backend: netName, Loops: s.opt.Loops, Wait: s.wait.text}
+	st := serveStats{Backend: netName, Loops: s.opt.Loops, Wait: s.wait.text, FixedFiles: s.opt.FixedFiles}
 	serve := s.serveNet
 	if !s.backend.net {
 		serve = s.serveEngine

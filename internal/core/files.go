@@ -222,6 +222,38 @@ func (t *files) fixed(slot int32) int32 {
 	return t.fds[slot].Load()
 }
 
+// tableFlags are those that have to do with the table.
+const tableFlags = api.FixedFile | api.FixedFD2 | api.IntoSlot
+
+// bySlot are the operations on one file that may be a registered one.
+var bySlot = func() (ops api.OpSet) {
+	for c := range api.OpCode(api.OpCount) {
+		if in := optab.Of(c); in.FD && !in.At && c != api.OpClose {
+			ops |= api.Ops(c)
+		}
+	}
+	return ops
+}()
+
+// resolveKnown is resolve for the second and later operations on a file, which are the most. It says whether it was one.
+func (e *Engine) resolveKnown(s *Slot) bool {
+	slot := uint(s.Op.FD)
+	if s.Op.Flags&tableFlags != api.FixedFile || bySlot>>s.Op.Code&1 == 0 || slot >= uint(len(e.files.fds)) {
+		return false
+	}
+	fd := e.files.fds[slot].Load()
+	if uint(fd) >= uint(len(e.fds.fds)) {
+		return false
+	}
+	f := e.fds.fds[fd]
+	if f == nil || !f.Own || f.closing != none {
+		return false
+	}
+	s.Op.FD = fd
+	s.Op.Flags &^= api.FixedFile
+	return true
+}
+
 // resolve makes an operation on a registered file one on the engine's own descriptor of it.
 func (e *Engine) resolve(s *Slot, in *optab.Info) syscall.Errno {
 	fd := e.files.fixed(s.Op.FD)

@@ -48,7 +48,7 @@ func (e *Engine) start(s *Slot) {
 	if s.next != none {
 		e.armLinkTimeout(s)
 	}
-	if s.Op.Flags&(api.FixedFile|api.FixedFD2|api.IntoSlot) != 0 && !e.startFixed(s, in) {
+	if s.Op.Flags&tableFlags != 0 && !e.resolveKnown(s) && !e.startFixed(s, in) {
 		return
 	}
 	switch s.Op.Code {

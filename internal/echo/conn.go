@@ -9,7 +9,7 @@ import "github.com/sluiceio/sluice/api"
 //	|kind |   generation    |  buffer  |      fd       |
 //	+-----+-----------------+----------+---------------+
 //
-// The generation counts the uses of the number fd, and the buffer is that of a send, or a spare one. A kernel gives out
+// With Options.FixedFiles the fd is a slot. The generation counts the uses of the number, and the buffer is that of a send, or a spare one. A kernel gives out
 // no fds of more than 24 bits unless fs.nr_open was raised above 2^24; such a connection is closed at once.
 const (
 	fdBits     = 24
@@ -32,6 +32,8 @@ const (
 	kindSendSpare
 	kindClose
 	kindCancel
+	kindOption
+	kindUnlisten // the close of the listener
 )
 
 func tagOf(k kind, gen uint32, buffer uint16, fd int32) uint64 {
@@ -47,9 +49,9 @@ func tagFD(t uint64) int32      { return int32(t & fdMax) }
 // bufferOf is the number of the buffer in a lease, whose layout package api documents.
 func bufferOf(l api.Lease) uint16 { return uint16(l) }
 
-// conn is a connection. It lies in a slice at the index of its fd.
+// conn is a connection. It lies in a slice at the index of its fd, or slot.
 type conn struct {
-	gen   uint32 // of the fd, genBits of it count
+	gen   uint32 // of the number, genBits of it count
 	sends uint32 // in flight
 	state connState
 }

@@ -1,8 +1,10 @@
 package echo
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -32,16 +34,18 @@ type loop struct {
 	engine   api.Engine
 	group    api.BufferGroup
 	listener int32
-	sendsMax uint32 // per connection; bounds the buffers that a peer which does not read can hold
+	fixed    api.OpFlags // FixedFile if connections are in slots
+	sendsMax uint32      // per connection; bounds the buffers that a peer which does not read can hold
 
 	ops       []api.Op // to be submitted
 	done      []api.Completion
-	conns     []conn      // by fd
+	conns     []conn      // by fd, or slot
 	leases    []api.Lease // by buffer: those that sends have
 	spares    [][]byte    // buffers outside of the group
 	spareFree []uint16    // those of them that are not in use
 
-	open      int // connections
+	one       [4]byte // the value of an option that is set: the int 1
+	open      int     // connections
 	backoff   time.Duration
 	stopping  bool
 	stopAsked atomic.Bool
@@ -54,17 +58,27 @@ func newLoop(e api.Engine, listener int32, o *Options) (*loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &loop{
+	var fixed api.OpFlags
+	if o.FixedFiles {
+		if err := e.RegisterFiles(slices.Repeat([]int{-1}, o.Slots)); err != nil {
+			return nil, fmt.Errorf("echo: a table of %d files: %w", o.Slots, err)
+		}
+		fixed = api.FixedFile
+	}
+	l := &loop{
 		engine:   e,
 		group:    g,
 		listener: listener,
+		fixed:    fixed,
 		sendsMax: uint32(max(2, o.Buffers/8)),
 		ops:      make([]api.Op, 0, 2*batchMax),
 		done:     make([]api.Completion, batchMax),
 		conns:    make([]conn, 1024),
 		leases:   make([]api.Lease, o.Buffers),
 		backoff:  backoffMin,
-	}, nil
+	}
+	binary.NativeEndian.PutUint32(l.one[:], 1)
+	return l, nil
 }
 
 // stop makes run end. Any goroutine may call it.
@@ -88,7 +102,7 @@ func (l *loop) run() error {
 // drain closes everything by way of the engine, so that no accepted connection is forgotten.
 func (l *loop) drain() error {
 	l.stopping = true
-	l.push(api.Close(int(l.listener), tagOf(kindClose, 0, 0, l.listener)))
+	l.push(api.Close(int(l.listener), tagOf(kindUnlisten, 0, 0, l.listener)))
 	for fd := range l.conns {
 		if c := &l.conns[fd]; c.is(isOpen) {
 			l.close(c, int32(fd))
@@ -110,6 +124,9 @@ func (l *loop) drain() error {
 func (l *loop) abandon() {
 	if l.listener >= 0 {
 		CloseFD(l.listener)
+	}
+	if l.fixed != 0 {
+		return // the engine has closed what was in its table
 	}
 	for fd := range l.conns {
 		if l.conns[fd].is(isOpen) {
@@ -141,6 +158,9 @@ func (l *loop) turn(deadline api.Instant) error {
 
 func (l *loop) push(op api.Op) { l.ops = append(l.ops, op) }
 
+// pushOn is push for an operation on a connection, whose FD is its fd or slot.
+func (l *loop) pushOn(op api.Op) { l.ops = append(l.ops, op.With(l.fixed)) }
+
 func (l *loop) handle(c *api.Completion) {
 	fd := tagFD(c.Tag)
 	switch tagKind(c.Tag) {
@@ -161,14 +181,20 @@ func (l *loop) handle(c *api.Completion) {
 			l.armAccept()
 		}
 	case kindClose:
-		l.closed(fd)
-	case kindCancel:
-		// The receive has its own last completion.
+		l.closed(tagGen(c.Tag), fd)
+	case kindUnlisten:
+		l.listener = -1
+	case kindCancel, kindOption:
+		// The receive has its own last completion. A connection without the option works, too.
 	}
 }
 
 func (l *loop) armAccept() {
-	l.push(api.AcceptMultishot(int(l.listener), tagOf(kindAccept, 0, 0, l.listener)))
+	op := api.AcceptMultishot(int(l.listener), tagOf(kindAccept, 0, 0, l.listener))
+	if l.fixed != 0 {
+		op = op.Into(api.AnySlot)
+	}
+	l.push(op)
 }
 
 func (l *loop) acceptDone(c *api.Completion) {
@@ -183,7 +209,7 @@ func (l *loop) acceptDone(c *api.Completion) {
 		l.armAccept()
 		return
 	}
-	// No fds, no memory, a connection that was reset in the backlog: none of it is a reason
+	// No fds or slots, no memory, a connection that was reset in the backlog: none of it is a reason
 	// to stop listening, and trying again at once would burn the processor.
 	l.failed.Add(1)
 	l.push(api.Timeout(l.backoff, tagOf(kindBackoff, 0, 0, 0)))
@@ -207,14 +233,19 @@ func (l *loop) accept(fd int32) {
 		l.close(c, fd)
 		return
 	}
-	noDelay(fd)
+	if l.fixed != 0 {
+		// There is no fd to do it with.
+		l.pushOn(api.Setsockopt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, l.one[:], tagOf(kindOption, 0, 0, fd)))
+	} else {
+		noDelay(fd)
+	}
 	l.receive(c, fd)
 }
 
 // receive arms the multishot receive of a connection. It holds no buffer until there is data.
 func (l *loop) receive(c *conn, fd int32) {
 	c.state = c.state&^paused | receiving
-	l.push(api.RecvMultishot(int(fd), groupID, tagOf(kindRecv, c.gen, 0, fd)))
+	l.pushOn(api.RecvMultishot(int(fd), groupID, tagOf(kindRecv, c.gen, 0, fd)))
 }
 
 // receiveSpare receives once, into a buffer outside of the group. It is for a connection that has found
@@ -227,7 +258,7 @@ func (l *loop) receiveSpare(c *conn, fd int32) {
 		return
 	}
 	c.state |= receiving
-	l.push(api.Recv(int(fd), l.spares[i], tagOf(kindRecvSpare, c.gen, i, fd)))
+	l.pushOn(api.Recv(int(fd), l.spares[i], tagOf(kindRecvSpare, c.gen, i, fd)))
 }
 
 // takeSpare finds, or makes, a spare buffer. There are none when each number that fits into a tag is in use.
@@ -297,7 +328,7 @@ func (l *loop) receivedSpare(done *api.Completion, fd int32) {
 		return
 	}
 	c.sends++
-	l.push(api.Send(int(fd), l.spares[i][:done.Res], tagOf(kindSendSpare, c.gen, i, fd)).With(api.WaitAll))
+	l.pushOn(api.Send(int(fd), l.spares[i][:done.Res], tagOf(kindSendSpare, c.gen, i, fd)).With(api.WaitAll))
 }
 
 // ended handles the end of the stream, or an error, of a receive.
@@ -319,7 +350,7 @@ func (l *loop) echo(c *conn, done *api.Completion, fd int32) {
 	buffer := bufferOf(done.Lease)
 	l.leases[buffer] = done.Lease
 	c.sends++
-	l.push(api.Send(int(fd), done.Buf, tagOf(kindSend, c.gen, buffer, fd)).With(api.WaitAll))
+	l.pushOn(api.Send(int(fd), done.Buf, tagOf(kindSend, c.gen, buffer, fd)).With(api.WaitAll))
 	switch {
 	case c.sends >= l.sendsMax && !c.is(paused):
 		c.state |= paused
@@ -381,14 +412,12 @@ func (l *loop) close(c *conn, fd int32) {
 		return
 	}
 	c.state |= closing
-	l.push(api.Close(int(fd), tagOf(kindClose, c.gen, 0, fd)))
+	l.pushOn(api.Close(int(fd), tagOf(kindClose, c.gen, 0, fd)))
 }
 
-func (l *loop) closed(fd int32) {
-	if fd == l.listener {
-		l.listener = -1
-		return
-	}
-	l.conns[fd].state = 0
+func (l *loop) closed(gen uint32, fd int32) {
 	l.open--
+	if c := &l.conns[fd]; gen == c.gen&genMask { // else the slot has been filled anew meanwhile
+		c.state = 0
+	}
 }

@@ -39,8 +39,10 @@ func rawConnect(t *testing.T, fd int, a net.Addr) {
 
 func TestLoopAllocatesNothing(t *testing.T) {
 	eachBackend(t, func(t *testing.T, name string) {
-		for _, size := range []int{64, 3000} { // the second takes several buffers
-			t.Run(strconv.Itoa(size), func(t *testing.T) {
+		for _, size := range []int{64, 3000, -64, -3000} { // the second takes several buffers; below 0 the connection is in a slot
+			fixed := size < 0
+			size = max(size, -size)
+			t.Run(strconv.Itoa(size)+map[bool]string{true: "/fixed"}[fixed], func(t *testing.T) {
 				e, err := backend.Open(name, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -49,7 +51,7 @@ func TestLoopAllocatesNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				l, err := newLoop(e, listener, &Options{Buffers: 8, BufferSize: 1024})
+				l, err := newLoop(e, listener, &Options{Buffers: 8, BufferSize: 1024, FixedFiles: fixed, Slots: 4})
 				if err != nil {
 					t.Fatal(err)
 				}

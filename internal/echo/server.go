@@ -14,6 +14,7 @@ import (
 const (
 	DefaultBuffers    = 256
 	DefaultBufferSize = 8192
+	DefaultSlots      = 16384
 )
 
 // Options configure a Server. The zero Options stand for the defaults.
@@ -26,6 +27,10 @@ type Options struct {
 	Buffers int
 	// BufferSize is the size of each in bytes. Default: DefaultBufferSize.
 	BufferSize int
+	// FixedFiles accepts connections into the engine's table of registered files rather than as fds. Default: no.
+	FixedFiles bool
+	// Slots is how many there are, for each loop: it takes no more connections at a time. Default: DefaultSlots.
+	Slots int
 }
 
 func (o *Options) withDefaults() Options {
@@ -36,7 +41,7 @@ func (o *Options) withDefaults() Options {
 	for _, f := range []struct {
 		p   *int
 		def int
-	}{{&d.Loops, 1}, {&d.Buffers, DefaultBuffers}, {&d.BufferSize, DefaultBufferSize}} {
+	}{{&d.Loops, 1}, {&d.Buffers, DefaultBuffers}, {&d.BufferSize, DefaultBufferSize}, {&d.Slots, DefaultSlots}} {
 		if *f.p == 0 {
 			*f.p = f.def
 		}
@@ -66,7 +71,7 @@ type Stats struct {
 
 // Start listens on addr and serves until ctx is done. It returns when every loop accepts connections. open
 // makes one engine per loop, in the goroutine of the loop, which closes it. o may be nil. Errors
-// are those of net.Listen, of open, and of NewBufferGroup.
+// are those of net.Listen, of open, of NewBufferGroup, and of RegisterFiles.
 func Start(ctx context.Context, addr string, open func() (api.Engine, error), o *Options) (*Server, error) {
 	opt := o.withDefaults()
 	fds, bound, err := listenAll(addr, opt.Loops)
