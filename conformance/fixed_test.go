@@ -4,6 +4,7 @@ package conformance_test
 
 import (
 	"testing"
+	"unsafe"
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/conformance"
@@ -27,7 +28,7 @@ type fixed struct {
 }
 
 // bufferMax is how much is registered, or copied: the kernel would pin each page of a vast buffer.
-const bufferMax = 16 << 20
+const bufferMax = 4 << 20
 
 // tableSize is more than any case has in flight.
 const tableSize = 4096
@@ -38,6 +39,17 @@ func newFixing(e api.Engine) (*fixing, error) {
 		f.free = append(f.free, i)
 	}
 	return f, e.RegisterBuffers(make([][]byte, tableSize))
+}
+
+// aligned is an empty buffer for parts, which are as aligned in it as those of a file opened with O_DIRECT have to be.
+func aligned() []byte {
+	b := make([]byte, bufferMax+4096)
+	for i := range b {
+		if uintptr(unsafe.Pointer(&b[i]))%4096 == 0 {
+			return b[i:i]
+		}
+	}
+	return nil
 }
 
 // replace makes op an operation on a registered buffer, nil when it stays what it is.
@@ -64,7 +76,7 @@ func (f *fixing) replace(op *api.Op) (*fixed, error) {
 		if op.Msg == nil {
 			return nil, nil
 		}
-		r.msg, r.mem = op.Msg, nil
+		r.msg, r.mem = op.Msg, aligned()
 		for _, b := range op.Msg.Bufs {
 			if len(b) > bufferMax-len(r.mem) {
 				return nil, nil

@@ -78,6 +78,36 @@ func TestReadfile(t *testing.T) {
 	}
 }
 
+func TestCopyfile(t *testing.T) {
+	exe := build(t, "copyfile")
+	eachBackend(t, func(t *testing.T, env []string) {
+		for _, size := range []int{0, 1, 1 << 18, 8<<18 - 1, 8 << 18, 5<<20 + 17} {
+			want := make([]byte, size)
+			rnd := rand.New(rand.NewPCG(2, uint64(size)))
+			for i := range want {
+				want[i] = byte(rnd.Uint32())
+			}
+			from, to := filepath.Join(t.TempDir(), "from"), filepath.Join(t.TempDir(), "to")
+			if err := os.WriteFile(from, want, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), watchdog)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, exe, from, to)
+			cmd.Env = env
+			out, err := cmd.CombinedOutput()
+			if got, err2 := os.ReadFile(to); err != nil || err2 != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes: %d were copied, %v, %v: %s", size, len(got), err, err2, out)
+			}
+		}
+		cmd := exec.Command(exe, "/dev/zero", "/dev/full")
+		cmd.Env = env
+		if _, err := os.Stat("/dev/full"); err == nil && cmd.Run() == nil {
+			t.Error("no error for a disk that is full")
+		}
+	})
+}
+
 func TestWalappend(t *testing.T) {
 	exe := build(t, "walappend")
 	eachBackend(t, func(t *testing.T, env []string) {

@@ -4,7 +4,9 @@ package uring
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -53,12 +55,31 @@ func blind(t *testing.T, mem []byte, f func()) {
 	}
 }
 
+// needs skips a test on a kernel that is older than the features; a newer one must have been found to have them.
+func needs(t *testing.T, e api.Engine, f api.KernelFeature, major, minor int) {
+	t.Helper()
+	if driverOf(e).kern.Has(f) {
+		return
+	}
+	var u unix.Utsname
+	var has [2]int
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(u.Release[:])
+	if _, err := fmt.Sscanf(release, "%d.%d", &has[0], &has[1]); err != nil {
+		t.Fatalf("Linux %q: %v", release, err)
+	}
+	if slices.Compare(has[:], []int{major, minor}) >= 0 {
+		t.Fatalf("Linux %s has %v, and only %v was found", release, f, driverOf(e).kern)
+	}
+	t.Skipf("Linux %s has %v only", release, driverOf(e).kern)
+}
+
 // TestKernelHasTheBuffers shows that the kernel's own operations are used: they alone work on memory that cannot be accessed.
 func TestKernelHasTheBuffers(t *testing.T) {
 	e, clone := open(t, nil), open(t, nil)
-	if k := driverOf(e).kern; !k.Has(api.KernFixedBuffers | api.KernCloneBuffers) {
-		t.Skipf("the kernel has %v", k)
-	}
+	needs(t, e, api.KernFixedBuffers|api.KernCloneBuffers, 6, 12)
 	mem := pages(t, 2)
 	fd := tempFile(t, "kernel")
 	if err := e.RegisterBuffers([][]byte{nil, mem}); err != nil {
@@ -89,9 +110,7 @@ func TestKernelHasTheBuffers(t *testing.T) {
 func TestKernelLacksTheBuffers(t *testing.T) {
 	e := open(t, nil)
 	d := driverOf(e)
-	if !d.kern.Has(api.KernFixedBuffers) {
-		t.Skip("the kernel has no table")
-	}
+	needs(t, e, api.KernFixedBuffers, 5, 13)
 	mem := pages(t, 1)
 	fd := tempFile(t, "plain")
 	if err := e.RegisterBuffers([][]byte{mem}); err != nil {
@@ -114,9 +133,7 @@ func TestKernelLacksTheBuffers(t *testing.T) {
 func TestKernelRefusesTheBuffers(t *testing.T) {
 	e := open(t, nil)
 	d := driverOf(e)
-	if !d.kern.Has(api.KernFixedBuffers) {
-		t.Skip("the kernel has no table")
-	}
+	needs(t, e, api.KernFixedBuffers, 5, 13)
 	mem := pages(t, 4)
 	page := os.Getpagesize()
 	if err := unix.Mprotect(mem[page:2*page], unix.PROT_NONE); err != nil {
@@ -145,9 +162,7 @@ func TestKernelRefusesTheBuffers(t *testing.T) {
 func TestTableWhileInFlight(t *testing.T) {
 	e := open(t, nil)
 	d := driverOf(e)
-	if !d.kern.Has(api.KernFixedBuffers) {
-		t.Skip("the kernel has no table")
-	}
+	needs(t, e, api.KernFixedBuffers, 5, 13)
 	mem := pages(t, 4)
 	var p [2]int
 	if err := unix.Pipe(p[:]); err != nil {

@@ -135,16 +135,16 @@ func tryRegister(r *iouring.Ring) (k api.KernelFeature) {
 		k |= api.KernIncremental
 		_ = b.Close()
 	}
+	// What is no ring is refused by those kernels that know how to clone, if there is no table yet; the rest do not look at it.
+	if err := r.CloneBuffers(&iouring.CloneBuffers{SrcFd: math.MaxUint32}); errors.Is(err, unix.EBADF) {
+		k |= api.KernCloneBuffers
+	}
 	// An empty slot is put into a table of one, which has to be empty itself.
 	none := []unix.Iovec{{}}
 	if r.RegisterBuffersTags(none, nil) == nil {
 		if n, err := r.BuffersUpdate(0, none, nil); n == 1 && err == nil {
 			k |= api.KernFixedBuffers
 		}
-	}
-	// What is no ring is refused by those kernels that know how to clone, and the rest do not look at it.
-	if err := r.CloneBuffers(&iouring.CloneBuffers{SrcFd: math.MaxUint32}); errors.Is(err, unix.EBADF) {
-		k |= api.KernCloneBuffers
 	}
 	if letsGo(r) {
 		k |= api.KernFixedFiles
