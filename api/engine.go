@@ -211,6 +211,9 @@ type BufferGroupOptions struct {
 	// Each piece has a lease; the buffer is used anew when it is full and all of them are back. A receive takes no more than the rest of a buffer:
 	// a datagram that is larger is cut. Reads and messages into such a group are EINVAL. Linux 6.12 does it; elsewhere it is emulated. Default: off. Backends: all.
 	Incremental bool
+	// Send makes a group for sending: the program has its buffers by Get, fills them, and SendBundle sends them. It can be received into as well, without
+	// the kernel handing out the buffers. Not with Incremental. Default: off. Backends: all.
+	Send bool
 	// LowWater has OnLow called when fewer buffers than this are left (BufferGroup.Available), 0 to Max. 0: never.
 	LowWater int
 	// OnLow is called in Complete, in the owner's goroutine, once each time that what is left falls below LowWater, behind the turn in
@@ -234,12 +237,13 @@ type BufferGroup interface {
 	// Resize makes it count buffers, 1 to Max. New ones are there at once. Superfluous ones go when they come back from a
 	// lease: Count shrinks as they do, and no lease is lost. It returns an *OptionError for a count out of range, ErrClosed, ErrNotOwner.
 	Resize(count int) error
-	// Get takes a buffer for the program to fill, and to send with SendBundle or to release. It is all of the buffer. ok is false when none is left.
+	// Get takes a buffer for the program to fill, and to send with SendBundle or to release. It is all of the buffer. ok is false when none is left,
+	// when the group is closed or was not made with BufferGroupOptions.Send, and in another goroutine than the owner's.
 	Get() (buf []byte, l Lease, ok bool)
-	// Queue puts the first n bytes of a buffer that Get gave at the end of what SendBundle sends from. The lease goes back to the
-	// group; the buffer is free again when it has been sent. Errors: ErrLease, *OptionError for n out of range, ErrClosed.
+	// Queue puts the first n bytes of a buffer that Get gave, or that a receive into a group made with Send has filled, at the end of what SendBundle sends from. The lease goes back to the
+	// group; the buffer counts as out until it has been sent. n is 1 to Size. Errors: ErrLease, *OptionError for n out of range, ErrClosed, ErrNotOwner.
 	Queue(l Lease, n int) error
-	// Queued is how many buffers wait to be sent.
+	// Queued is how many buffers are in line, those that are being sent included. What is in line when the group is closed is not sent.
 	Queued() int
 	// Size is the size of each buffer.
 	Size() int

@@ -267,6 +267,28 @@ func platformAllocs() []allocCase {
 				u.release(g, got)
 			}
 		}},
+		{name: "bundle that is sent", ops: sendOnly, requires: sendBundleFeats, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			g := t.senders(0, 64, 64)
+			u := &turner{t: t}
+			in := make([]byte, 40*64)
+			return func() {
+				for range 40 {
+					_, l, ok := g.Get()
+					if err := g.Queue(l, 64); !ok || err != nil {
+						t.Fatalf("Queue: %v, %v", ok, err)
+					}
+				}
+				u.want(u.do(api.SendBundle(a, 0, 1)), 40*64)
+				for n := 0; n < len(in); {
+					k, err := unix.Read(b, in[n:])
+					if err != nil {
+						t.Fatalf("read: %v", err)
+					}
+					n += k
+				}
+			}
+		}},
 		{name: "multishot recv", ops: recvOnly, requires: bufferFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})

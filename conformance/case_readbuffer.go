@@ -5,6 +5,7 @@ package conformance
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sluiceio/sluice/api"
 	"golang.org/x/sys/unix"
@@ -47,6 +48,11 @@ func (t *T) eachSourceOfBytes(f func(r, w int)) {
 		f(t.Pair(nonblock))
 		f(t.TCP(nonblock))
 	}
+}
+
+// selectedCases are those on provided buffers that are about more than receives.
+func selectedCases() []Case {
+	return slices.Concat(readBufferCases, readMultishotCases, recvMsgBufferCases, sendBundleCases, selectedSystemCases())
 }
 
 var readBufferCases = []Case{

@@ -149,6 +149,14 @@ var recvMsgBufferCases = []Case{
 				t.Release(g, c.Lease)
 			}
 			t.StillPending(1)
+			room := m.Control
+			for _, c := range [][]byte{nil, make([]byte, 1<<20)} { // which a program must not do, and does no harm
+				m.Control = c
+				t.sendTo(a, "changed", bt)
+				c := t.Await(1)
+				t.wantParts(&c, &api.Msg{Control: room}, "changed", 0)
+				t.Release(g, c.Lease)
+			}
 			t.WantBytes(control, "0123456789abcdef")
 			t.WantBytes(m.Bufs[0], "\x00\x00\x00\x00\x00\x00\x00\x00")
 			if m.Flags != 77 || m.ControlLen != 5 || m.Addr.Path != "x" {

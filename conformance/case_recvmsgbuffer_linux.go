@@ -134,6 +134,35 @@ var partsControlCases = []Case{
 		},
 	},
 	{
+		ID: "RMM-1", Name: "credentials",
+		Explanation: "A RecvMsgBuffer that waits gets the credentials of who has sent, time and again.",
+		Requires:    api.FeatBufferGroups,
+		Ops:         recvMsgOnly,
+		Fn: func(t *T) {
+			t.unixPairs(func(a, b int) {
+				g := t.Group(api.BufferGroupOptions{Count: 2, Size: 64})
+				t.set(a, unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
+				m := &api.Msg{Control: make([]byte, unix.CmsgSpace(unix.SizeofUcred))}
+				for range 3 {
+					t.Submit(api.RecvMsgBuffer(a, 0, m, 1))
+					t.StillPending(1)
+					_, err := unix.Write(b, []byte("x"))
+					t.must("write", err)
+					t.AwaitBuffer(g, 1, "x")
+					all, err := unix.ParseSocketControlMessage(m.Control[:m.ControlLen])
+					t.must("parse the control data", err)
+					if len(all) != 1 || m.Flags != 0 {
+						t.Fatalf("%d messages of control data, flags %#x", len(all), m.Flags)
+					}
+					if cred, err := unix.ParseUnixCredentials(&all[0]); err != nil || int(cred.Pid) != unix.Getpid() {
+						t.Errorf("the credentials are %+v, %v", cred, err)
+					}
+				}
+				t.must("close the group", g.Close())
+			})
+		},
+	},
+	{
 		ID: "RMM-5", Name: "empty message with fds",
 		Explanation: "An empty datagram or record with file descriptors ends a RecvMsgMultishot with a buffer that has them.",
 		Requires:    recvMsgFeats,

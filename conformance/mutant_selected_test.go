@@ -20,6 +20,34 @@ type greedy struct{ api.BufferGroup }
 
 func (g greedy) Available() int { return g.BufferGroup.Available() - 1 }
 
+// backwards is a group that puts every second buffer in line before the one that came first.
+type backwards struct {
+	api.BufferGroup
+	lease api.Lease
+	n     int
+}
+
+func (g *backwards) Queue(l api.Lease, n int) error {
+	if g.n == 0 {
+		g.lease, g.n = l, n
+		return nil
+	}
+	first, k := g.lease, g.n
+	g.n = 0
+	if err := g.BufferGroup.Queue(l, n); err != nil {
+		return err
+	}
+	return g.BufferGroup.Queue(first, k)
+}
+
+// lax is a group that says nothing of what cannot be put in line.
+type lax struct{ api.BufferGroup }
+
+func (g lax) Queue(l api.Lease, n int) error {
+	_ = g.BufferGroup.Queue(l, n) // that is the fault
+	return nil
+}
+
 // selectedMutants are faults of operations that take buffers of a group, and are no receives.
 var selectedMutants = []fault{
 	{"read into no buffer", "RDB-1", mutant{complete: ofCode(api.OpRead, func(_ *mutant, c *api.Completion) { c.Buf = c.Buf[:0] })}},
@@ -74,6 +102,19 @@ var selectedMutants = []fault{
 		}
 		return n
 	}}},
+	{"last in line goes first", "SBN-1", mutant{group: func(g api.BufferGroup) api.BufferGroup { return &backwards{BufferGroup: g} }}},
+	{"bundle sent in part", "SBN-2", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpSend && op.Flags&api.Bundle != 0 {
+			op.Flags |= api.DontWait
+		}
+	})}},
+	{"what has been sent is not told", "SBN-3", mutant{complete: told(api.OpSend, func(res int32) int32 { return min(res, 1) })}},
+	{"one bundle too many", "SBN-4", mutant{complete: told(api.OpSend, becomes(-int32(syscall.EBUSY), 0))}},
+	{"put in line twice", "SBN-5", mutant{group: func(g api.BufferGroup) api.BufferGroup { return lax{g} }}},
+	{"too large is EINVAL", "SBN-6", mutant{complete: told(api.OpSend, becomes(-int32(syscall.EMSGSIZE), -int32(syscall.EINVAL)))}},
+	{"line outlives its group", "SBN-7", mutant{group: func(g api.BufferGroup) api.BufferGroup { return lax{g} }}},
+	{"short bundle goes on", "SBN-8", mutant{submit: instead(api.Link, api.HardLink)}},
+	{"received buffers are not sent", "SBN-9", mutant{group: func(g api.BufferGroup) api.BufferGroup { return &backwards{BufferGroup: g} }}},
 	{"flags of a read not heeded", "RDM-6", mutant{submit: changed(func(_ *mutant, op *api.Op) {
 		if op.Code == api.OpReadMultishot {
 			op.Flags |= api.BufferSelect | api.Multishot

@@ -13,7 +13,7 @@ func platformCases() []Case {
 	return slices.Concat(orderCases, cancelFDCases, deadlineCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
 		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
 		fixedFileCases, registeredCases, slotCases, directFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
-		readBufferCases, readMultishotCases, recvMsgBufferCases, selectedSystemCases(),
+		selectedCases(),
 		bufferGroupCases,
 		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), systemCases())
 }

@@ -21,6 +21,13 @@ const phasePlain = math.MaxUint8
 
 // startSelected is Start for an operation with a group.
 func (d *driver) startSelected(s *core.Slot) {
+	if s.Op.Code == api.OpSend && d.gathers {
+		if unsure(s.FD.Kind) {
+			d.learn(s)
+		}
+		d.put(s)
+		return
+	}
 	if !s.Group.HandsOut() {
 		d.flushFirst()
 		d.start(s)
@@ -38,7 +45,7 @@ func (d *driver) startSelected(s *core.Slot) {
 	case api.OpRecvMsg:
 		m := s.NeedMsg()
 		if s.Op.Flags&api.Multishot != 0 {
-			m.SetRoom(api.PartsName, len(s.Op.Msg.Control))
+			m.SetRoom(api.PartsName, core.PartsHead(&s.Op)-api.PartsHead-api.PartsName)
 			break
 		}
 		m.Set(nil, s.Op.Msg.Control)
@@ -76,6 +83,10 @@ func (d *driver) readable(s *core.Slot) bool {
 func (d *driver) encodeSelected(q *iouring.SQE, s *core.Slot) {
 	op := &s.Op
 	switch {
+	case op.Code == api.OpSend:
+		d.bytes += uint64(s.Msg.Len())
+		q.PrepSendmsg(op.FD, s.Msg.Pointer(), sendFlags(s))
+		return
 	case op.Code == api.OpRecv:
 		// MSG_TRUNC would report more bytes than there are in the buffer.
 		q.PrepRecv(op.FD, nil, 0, msgFlags(op)&^unix.MSG_TRUNC)
@@ -114,6 +125,10 @@ func (d *driver) encodeSelected(q *iouring.SQE, s *core.Slot) {
 
 // selected takes in the result of an operation with a group.
 func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
+	if s.Op.Code == api.OpSend {
+		d.message(s, res)
+		return
+	}
 	if flags&iouring.IORING_CQE_F_BUFFER == 0 {
 		if res < 0 {
 			d.selectFailed(s, res)

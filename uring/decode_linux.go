@@ -112,7 +112,7 @@ func (d *driver) goOn(s *core.Slot) {
 		return
 	}
 	s.Leg &^= polled
-	if s.Group != nil && s.Group.Available() == 0 {
+	if s.Group != nil && s.Group.Available() == 0 && s.Op.Code != api.OpSend {
 		// The kernel would answer ENOBUFS at once. It is due when there is data, and no buffer still.
 		setLeg(s, kindPoll)
 	}

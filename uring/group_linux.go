@@ -29,7 +29,7 @@ func (d *driver) AddGroup(g *core.Group) (handsOut bool, err error) {
 	if g.Incremental() {
 		flags = iouring.IOU_PBUF_RING_INC
 	}
-	if d.soft || g.Incremental() && !d.kern.Has(api.KernIncremental) {
+	if d.soft || g.Sends() || g.Incremental() && !d.kern.Has(api.KernIncremental) {
 		return false, nil
 	}
 	ring, err := iouring.NewBufRing(d.ring, uint16(g.Max()), g.ID(), flags)

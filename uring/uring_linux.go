@@ -47,6 +47,7 @@ type driver struct {
 	deferred  bool      // completions are made in our own enters only (DEFER_TASKRUN)
 	flagged   bool      // the flags in the ring tell whether entering would bring anything
 	soft      bool      // buffer groups are handed out by the core, not by the kernel
+	gathers   bool      // a SendBundle is a sendmsg of the kernel's
 	waitFlags uint32    // of every enter that may wait
 	noSignal  uint32    // flag of every write
 	clockOff  int64     // CLOCK_MONOTONIC minus api.Now

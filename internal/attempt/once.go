@@ -17,6 +17,9 @@ func (t *Tries) Once(s *core.Slot) (res int32, bid int, v Verdict) {
 	switch s.Op.Code {
 	case api.OpRecv:
 		return t.recvBuffer(s)
+	case api.OpSend:
+		res, v = t.sendRest(s)
+		return res, -1, v
 	case api.OpRecvMsg:
 		return t.recvMsgBuffer(s)
 	case api.OpRead, api.OpReadMultishot:

@@ -115,6 +115,12 @@ func (t *Tries) sendMsg(s *core.Slot) (int32, Verdict) {
 			return -int32(errno), Done
 		}
 	}
+	return t.sendRest(s)
+}
+
+// sendRest sends what is left in the slot's MsgBuf: of a message, or of a bundle, which the core has put there.
+func (t *Tries) sendRest(s *core.Slot) (int32, Verdict) {
+	m := s.Msg
 	for {
 		t.Calls++
 		total := int(s.Done) + m.Len()

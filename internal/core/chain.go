@@ -98,6 +98,9 @@ func (s *Slot) succeeded(res int32) bool {
 	case api.OpRecvMsg:
 		return op.Flags&api.WaitAll == 0 || int64(res) >= asked(op) && op.Msg.Flags&(sysx.MsgTrunc|sysx.MsgCTrunc) == 0
 	case api.OpRecv, api.OpSend, api.OpSendMsg:
+		if s.Group != nil && op.Code == api.OpSend {
+			return int(res) == s.Group.line.asked
+		}
 		return op.Flags&api.WaitAll == 0 || int64(res) >= asked(op)
 	}
 	return true

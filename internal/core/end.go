@@ -64,6 +64,8 @@ func (e *Engine) End(s *Slot, res int32) {
 		c.Flags = api.AtEOF
 	}
 	switch {
+	case s.Group != nil && s.Op.Code == api.OpSend:
+		s.Group.line.moved = c.Res
 	case res >= 0 && s.Op.Flags&api.IntoSlot != 0:
 		c.Res, c.Flags = e.into(s, res), intoSlot
 	case res >= 0 && optab.Of(c.Code).Opens:
@@ -204,6 +206,9 @@ func (e *Engine) retire(s *Slot) {
 	}
 	e.dropShadow(s)
 	if g := s.Group; g != nil {
+		if s.Op.Code == api.OpSend {
+			g.sent()
+		}
 		g.users--
 	}
 	if len(s.maps) > 0 {

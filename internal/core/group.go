@@ -27,6 +27,7 @@ type Group struct {
 	users  int // operations in flight
 
 	parts *parts // of an incremental group, else nil
+	line  line
 	low   low
 
 	handsOut bool
@@ -56,6 +57,7 @@ func (e *Engine) NewBufferGroup(o api.BufferGroupOptions) (api.BufferGroup, erro
 	if o.Incremental {
 		g.parts = &parts{current: none}
 	}
+	g.line.on = o.Send
 	g.grow(o.Count)
 	var err error
 	if g.handsOut, err = e.drv.AddGroup(g); err != nil {
@@ -96,6 +98,8 @@ func (e *Engine) checkGroup(o *api.BufferGroupOptions) error {
 		return &api.OptionError{Option: "BufferGroupOptions.Size", Reason: "must be from 1 byte to 1 MiB, and Max of them must fit into memory"}
 	case o.LowWater < 0 || o.LowWater > o.Max:
 		return &api.OptionError{Option: "BufferGroupOptions.LowWater", Reason: "must be from 0 to Max"}
+	case o.Send && o.Incremental:
+		return &api.OptionError{Option: "BufferGroupOptions.Send", Reason: "an incremental group is for receiving only"}
 	case e.group(o.ID) != nil:
 		return &api.OptionError{Option: "BufferGroupOptions.ID", Reason: "there is a group with this id; close it first"}
 	}

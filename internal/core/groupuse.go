@@ -6,14 +6,19 @@ import (
 	"github.com/sluiceio/sluice/api"
 )
 
+// Sends says whether g is made for sending, too.
+func (g *Group) Sends() bool { return g.line.on }
+
 // serves says whether op can do with the buffers of g. Those of an incremental group are for receives: a read that a worker performs would have to have the
 // rest of one for itself, and the head of a message must not be cut. Of any other, the head must fit into a buffer, with a byte of the message.
 func (g *Group) serves(op *api.Op) syscall.Errno {
 	if g.parts != nil && op.Code != api.OpRecv {
 		return syscall.EINVAL
 	}
-	if op.Code == api.OpRecvMsg && op.Flags&api.Multishot != 0 && g.size <= PartsHead(op) {
-		return syscall.EFAULT
+	if op.Code == api.OpRecvMsg && op.Flags&api.Multishot != 0 {
+		if op.Off = int64(len(op.Msg.Control)); int64(g.size) <= atControl+op.Off {
+			return syscall.EFAULT
+		}
 	}
 	return 0
 }

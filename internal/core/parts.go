@@ -26,8 +26,9 @@ const (
 // flagHead in the flags of a completion that is on its way says that there is such a head in Buf. The program never sees it.
 const flagHead api.CompletionFlags = 1 << 14
 
-// PartsHead is how much of each buffer is in front of the payload.
-func PartsHead(op *api.Op) int { return atControl + len(op.Msg.Control) }
+// PartsHead is how much of each buffer is in front of the payload. How much room there is for control data has been put into Off when the
+// operation began (Group.serves): a program that changes its Msg all the same must not make us write behind the buffer.
+func PartsHead(op *api.Op) int { return atControl + int(op.Off) }
 
 // headed is flagHead for a completion of an operation that begins its buffers with a head, in which it leaves out what the program has not asked for.
 func headed(s *Slot, b []byte) api.CompletionFlags {

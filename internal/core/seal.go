@@ -32,5 +32,10 @@ func (s *Slot) sum() (sum invariants.Seal) {
 			sum.Put(b)
 		}
 	}
+	if s.Group != nil && s.Op.Code == api.OpSend {
+		for _, b := range s.Group.line.sending() {
+			sum.Put(s.Group.bufs[b.bid][:b.n])
+		}
+	}
 	return sum
 }

@@ -24,12 +24,24 @@ func TestChangeIsReported(t *testing.T) {
 		{"write of vectors", api.WritevFixed(fd, 0, m, 0, 7), buf, true},
 		{"send", api.Send(fd, buf, 7), buf, true},
 		{"write, and other memory", api.WriteFixed(fd, 0, buf, 0, 7), other, false},
+		{"bundle", api.SendBundle(fd, 1, 7), nil, true},
 		{"read", api.ReadFixed(fd, 0, buf, 0, 7), buf, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, d := open(t, nil)
 			if err := e.RegisterBuffers([][]byte{buf}); err != nil {
 				t.Fatal(err)
+			}
+			if c.op.Flags&api.Bundle != 0 {
+				g, err := e.NewBufferGroup(api.BufferGroupOptions{ID: 1, Count: 1, Size: 8, Send: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, l, _ := g.Get()
+				if err := g.Queue(l, len(b)); err != nil {
+					t.Fatal(err)
+				}
+				c.change = b
 			}
 			submit(t, e, c.op)
 			reap(t, e)

@@ -192,6 +192,9 @@ func (e *Engine) begin(s *Slot) {
 	if s.counts {
 		e.handed(s)
 	}
+	if s.Group != nil && s.Op.Code == api.OpSend {
+		s.fillBundle()
+	}
 	s.seal()
 	e.drv.Start(s)
 }
@@ -232,6 +235,9 @@ func (e *Engine) startGroup(s *Slot) bool {
 		return true
 	}
 	g := e.group(s.Op.Group)
+	if s.Op.Code == api.OpSend {
+		return e.startBundle(s, g)
+	}
 	if g == nil || g.closing || g.Available() == 0 {
 		// The kernel answers the same for both, before there is any data.
 		e.End(s, -int32(syscall.ENOBUFS))
@@ -260,7 +266,7 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 		return syscall.EINVAL
 	}
 	into := op.Flags&api.IntoSlot != 0
-	if op.Flags&api.SkipSuccess != 0 && ((in.Opens || op.Code == api.OpPipe) && (!into || op.Group == api.NoIndex) || op.Flags&api.BufferSelect != 0) {
+	if op.Flags&api.SkipSuccess != 0 && ((in.Opens || op.Code == api.OpPipe) && (!into || op.Group == api.NoIndex) || op.Flags&api.BufferSelect != 0 && op.Code != api.OpSend) {
 		return syscall.EINVAL
 	}
 	if len(op.Buf) > sysx.MaxTransfer && op.Code != api.OpMadvise { // which moves none of it
@@ -293,6 +299,10 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 		}
 	case api.OpRecv, api.OpRecvMsg:
 		return checkRecv(op)
+	case api.OpSend:
+		if f := op.Flags & (api.BufferSelect | api.Bundle); f != 0 && f != api.BufferSelect|api.Bundle {
+			return syscall.EINVAL
+		}
 	case api.OpReadMultishot:
 		return checkReadMultishot(op)
 	case api.OpSendMsg:

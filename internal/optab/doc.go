@@ -61,7 +61,7 @@ var docs = [api.OpCount]Doc{
 	api.OpWrite:         {Make: []string{"Write"}, Res: bytesGone, Errors: "EINVAL: an Off below CurrentPosition.", How: Tried, Note: "A regular file that cannot be written at once goes to a worker.", Rules: []string{"FIL", "STR", "ORD"}},
 	api.OpFadvise:       {Make: []string{"Fadvise"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
 	api.OpMadvise:       {Make: []string{"Madvise"}, Res: zero, How: Worker, Rules: []string{"FIL", "WRK"}},
-	api.OpSend:          {Make: []string{"Send", "SendBundle"}, Res: bytesGone, Errors: "EPIPE, without a SIGPIPE.", How: Tried, Rules: []string{"STR", "DGM", "ORD"}},
+	api.OpSend:          {Make: []string{"Send", "SendBundle"}, Res: bytesGone, Errors: "EPIPE, without a SIGPIPE. Of a bundle ENOBUFS: nothing is in line, or there is no such group; EBUSY: another one of the group is in flight.", How: Tried, Note: "A bundle is IORING_OP_SENDMSG to the kernel.", Rules: []string{"STR", "DGM", "ORD", "SBN"}},
 	api.OpRecv:          {Make: []string{"Recv", "RecvBuffer", "RecvMultishot"}, Res: "the number of bytes, 0 at the end of the stream", Errors: "ENOBUFS: no buffer is left in the group, or there is no such group. EINVAL: flags that contradict each other.", How: Tried, Rules: []string{"STR", "DGM", "BUF", "MSH", "ORD"}},
 	api.OpOpenat2:       {Make: []string{"Openat2"}, Res: newFD, How: Worker, Rules: []string{"PTH", "WRK", "DIR"}},
 	api.OpSplice:        {Make: []string{"Splice"}, Res: bytesMoved, Errors: "EINVAL: neither of the two is a pipe.", How: Tried, Note: "A regular file goes to a worker.", Rules: []string{"SPL", "ORD"}},

@@ -68,7 +68,7 @@ var table = [api.OpCount]Info{
 	api.OpWrite:          {Done: true, FD: true, Dir: Write, Position: true, Flags: streamFlags, MinKernel: "5.6"},
 	api.OpFadvise:        {Done: true, FD: true, Args: true, Pool: true, Dir: None, MinKernel: "5.6"},
 	api.OpMadvise:        {Done: true, Pool: true, Dir: None, MinKernel: "5.6"},
-	api.OpSend:           {Done: true, FD: true, Dir: Write, Flags: streamFlags | api.WaitAll, MinKernel: "5.6"},
+	api.OpSend:           {Done: true, FD: true, Dir: Write, Flags: streamFlags | api.WaitAll | api.BufferSelect | api.Bundle, MinKernel: "5.6"},
 	api.OpRecv:           {Done: true, FD: true, Dir: Read, Flags: recvFlags | api.BufferSelect | api.Multishot | api.Bundle, MinKernel: "5.6"},
 	api.OpOpenat2:        {Done: true, FD: true, At: true, Args: true, Opens: true, Pool: true, Dir: None, Flags: api.IntoSlot, MinKernel: "5.6"},
 	api.OpEpollCtl:       {MinKernel: "5.6"},
