@@ -100,7 +100,7 @@ type Engine interface {
 	//   - *OptionError: a number out of the range that it has in Options
 	//   - *UnsupportedError: Features has no FeatQueueResize: uring with Park, or before Linux 6.13
 	//   - ErrQueueFull: the kernel takes no submissions at present, and more of them wait than the new queue holds; try again later
-	//   - ErrClosed, ErrNotOwner, or an error of the system
+	//   - ErrClosed, ErrNotOwner, ErrReentrant, or an error of the system
 	ResizeQueues(entries, cqEntries int) error
 
 	// Features tells what the engine does natively, what by emulation.
@@ -218,7 +218,7 @@ type BufferGroupOptions struct {
 	LowWater int
 	// OnLow is called in Complete, in the owner's goroutine, once each time that what is left falls below LowWater, behind the turn in
 	// which it has; and not again before as many as LowWater have been left meanwhile. It may call anything that the owner may: Resize and
-	// Submit, for example. Only Complete, CancelSync and the Close of the engine or of a group are ErrReentrant. nil: nothing is called.
+	// Submit, for example. Only Complete, CancelSync, ResizeQueues and the Close of the engine or of a group are ErrReentrant. nil: nothing is called.
 	OnLow func(BufferGroup)
 }
 

@@ -16,8 +16,8 @@ var (
 	// ErrNotOwner says that a call came from another goroutine (or thread) than the owner's. A build with the tag
 	// invariants always tells; a normal one only where the kernel does (uring with Block).
 	ErrNotOwner = errors.New("sluice: called from another goroutine than the one that owns the engine; only Wake, Post, InstallFile and Stats may be")
-	// ErrReentrant says that BufferGroupOptions.OnLow has called what it may not: Complete, CancelSync or a Close.
-	ErrReentrant = errors.New("sluice: OnLow is called in a Complete, and must not call Complete, CancelSync or Close")
+	// ErrReentrant says that BufferGroupOptions.OnLow has called what it may not: Complete, CancelSync, ResizeQueues or a Close.
+	ErrReentrant = errors.New("sluice: OnLow is called in a Complete, and must not call Complete, CancelSync, ResizeQueues or Close")
 	// ErrUnsupported is what every UnsupportedError is.
 	ErrUnsupported = errors.New("sluice: unsupported")
 	// ErrUnavailable is what every UnavailableError is.

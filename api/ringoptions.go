@@ -57,7 +57,22 @@ type RingOptions struct {
 	// BusyPollIDs are the queues to be polled, each as SO_INCOMING_NAPI_ID of socket(7) gives it for a socket, in no order; 0 is none. With no number at all, they
 	// are those of the sockets that the engine uses, which the kernel looks up for each operation. It takes a BusyPoll. Linux 6.13. Default: none. Backends: uring.
 	BusyPollIDs [MaxBusyPollIDs]uint32
+	// Completions is how large the entries of the completion queue are. Default: 16 bytes. Backends: uring.
+	Completions RingCompletions
 }
+
+// RingCompletions says how large the entries of the completion queue are. An operation that has more to say than a result takes
+// 32 bytes; none of this version's does, so that the others only show that a program, and its kernel, can do with them.
+type RingCompletions uint8
+
+const (
+	// CompletionsDefault is 16 bytes for all.
+	CompletionsDefault RingCompletions = iota
+	// CompletionsMixed is 32 bytes for those that have more to say, and 16 for the others (CQE_MIXED, Linux 6.18). It costs a look at the flags of each.
+	CompletionsMixed
+	// CompletionsWide is 32 bytes for all (CQE32, Linux 5.19). It costs twice the memory, and half of what a cache line holds.
+	CompletionsWide
+)
 
 // The limits of RingOptions.BusyPoll, and of how many BusyPollIDs there can be.
 const (
@@ -179,6 +194,9 @@ func (r *RingOptions) check(o *Options) error {
 	}
 	if err := r.checkBusyPoll(); err != nil {
 		return err
+	}
+	if r.Completions > CompletionsWide {
+		return wrong("Completions", "is %d, must be one of the constants", r.Completions)
 	}
 	if r.Memory > RingMemoryHuge {
 		return wrong("Memory", "is %d, must be one of the constants", r.Memory)

@@ -288,7 +288,7 @@ var groupCases = []Case{
 	},
 	{
 		ID: "BUF-14", Name: "what OnLow may call",
-		Explanation: "OnLow may submit, release, resize, make groups, wake and post; Complete, CancelSync and Close, of the engine and of groups, are ErrReentrant.",
+		Explanation: "OnLow may submit, release, resize, make groups, wake and post; Complete, CancelSync, ResizeQueues and Close, of the engine and of groups, are ErrReentrant.",
 		Requires:    resizeFeats | api.FeatPost,
 		Ops:         recvOnly | api.Ops(api.OpNop),
 		Fn: func(t *T) {
@@ -302,6 +302,9 @@ var groupCases = []Case{
 				}
 				if n, err := t.Engine.CancelSync(api.CancelAny(0), 0); n != 0 || err != api.ErrReentrant {
 					t.Errorf("CancelSync: %d, %v", n, err)
+				}
+				if err := t.Engine.ResizeQueues(0, 0); err != api.ErrReentrant {
+					t.Errorf("ResizeQueues: %v", err)
 				}
 				if err := t.Engine.Close(); err != api.ErrReentrant {
 					t.Errorf("Engine.Close: %v", err)

@@ -43,6 +43,7 @@ var ringCases = []Case{
 				"too many UnboundedWorkers":     func(r *api.RingOptions) { r.UnboundedWorkers = api.MaxRingWorkers + 1 },
 				"a BusyPoll below 0":            func(r *api.RingOptions) { r.BusyPoll = -1 },
 				"too long a BusyPoll":           func(r *api.RingOptions) { r.BusyPoll = api.MaxBusyPoll + 1 },
+				"unknown Completions":           func(r *api.RingOptions) { r.Completions = 99 },
 				"an unknown Memory":             func(r *api.RingOptions) { r.Memory = 99 },
 				"processors that cannot be":     func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(0, -1) },
 				"an SQIdle below 0":             func(r *api.RingOptions) { r.SQPoll, r.SQIdle = true, -1 },

@@ -26,6 +26,8 @@ var modes = [...]struct {
 	{"Memory: RingMemoryHuge", "6.5", func(o *api.Options) { o.Ring.Memory = api.RingMemoryHuge }},
 	{"BusyPoll", "6.9", func(o *api.Options) { o.Ring.BusyPoll = time.Microsecond }},
 	{"BusyPollIDs", "6.13", func(o *api.Options) { o.Ring.BusyPoll, o.Ring.BusyPollIDs[0] = time.Microsecond, 1<<30 }},
+	{"Completions: CompletionsMixed", "6.18", func(o *api.Options) { o.Ring.Completions = api.CompletionsMixed }},
+	{"Completions: CompletionsWide", "5.19", func(o *api.Options) { o.Ring.Completions = api.CompletionsWide }},
 	{"WorkerCPUs", "5.14", func(o *api.Options) { o.Ring.WorkerCPUs = usableCPU() }},
 }
 

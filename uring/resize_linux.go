@@ -50,7 +50,7 @@ func (d *driver) Resize(o *api.Options) error {
 
 func (d *driver) resize(o *api.Options) error {
 	d.count.Enters++
-	return d.ring.ResizeRings(&iouring.Params{SQEntries: uint32(o.Entries), CQEntries: uint32(o.CQEntries),
+	return d.ring.ResizeRings(&iouring.Params{SQEntries: uint32(o.Entries), CQEntries: cqEntries(o),
 		Flags: iouring.IORING_SETUP_CQSIZE | iouring.IORING_SETUP_CLAMP})
 }
 

@@ -110,7 +110,7 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 		if !allowed.Has(api.KernSingleIssuer) {
 			allowed &^= api.KernDeferTaskrun // the kernel has it only together
 		}
-		p := iouring.Params{Flags: setupFlags(o, allowed), CQEntries: uint32(o.CQEntries)}
+		p := iouring.Params{Flags: setupFlags(o, allowed), CQEntries: cqEntries(o)}
 		if err := sqpollParams(&o.Ring, &p); err != nil {
 			return err
 		}
@@ -120,6 +120,7 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 			d.kern = granted(ring.Flags())
 			d.sqpoll = ring.Flags()&iouring.IORING_SETUP_SQPOLL != 0
 			d.deferred = d.kern.Has(api.KernDeferTaskrun)
+			d.mixed = ring.Flags()&iouring.IORING_SETUP_CQE_MIXED != 0
 			// Without either of the two the kernel interrupts us to make completions.
 			d.flagged = ring.Flags()&iouring.IORING_SETUP_TASKRUN_FLAG != 0 ||
 				d.kern&(api.KernDeferTaskrun|api.KernCoopTaskrun) == 0
@@ -137,6 +138,8 @@ func asked(o *api.Options, err error) error {
 	switch {
 	case errors.Is(err, iouring.ErrNoHugePages):
 		return noHugePages(err)
+	case errors.Is(err, unix.EINVAL) && o.Ring.Completions != api.CompletionsDefault:
+		return refused("Options.Ring.Completions", sizes[o.Ring.Completions].minKernel, err)
 	case o.Ring.Attach != nil && (errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EBADF) || errors.Is(err, unix.EINVAL)):
 		return refused("Options.Ring.Attach", "5.6", err)
 	case o.Ring.SQCPU != (api.CPUSet{}) && errors.Is(err, unix.EINVAL):
@@ -152,7 +155,7 @@ func asked(o *api.Options, err error) error {
 }
 
 func setupFlags(o *api.Options, allowed api.KernelFeature) uint32 {
-	flags := uint32(iouring.IORING_SETUP_CLAMP | iouring.IORING_SETUP_CQSIZE)
+	flags := uint32(iouring.IORING_SETUP_CLAMP|iouring.IORING_SETUP_CQSIZE) | sizes[o.Ring.Completions].flag
 	if allowed.Has(api.KernDeferTaskrun) {
 		allowed &^= api.KernCoopTaskrun
 	}

@@ -249,6 +249,11 @@ func (d *driver) reap() {
 	for at != tail && d.e.Room() > 0 {
 		c := d.ring.CQEAt(at)
 		at++
+		if d.mixed {
+			if at = d.ring.Next(at-1, c); c.Flags&iouring.IORING_CQE_F_SKIP != 0 {
+				continue
+			}
+		}
 		if c.Flags&iouring.IORING_CQE_F_BUF_MORE != 0 && at != tail {
 			at = d.reapPieces(c, at, tail)
 			continue

@@ -46,6 +46,7 @@ type driver struct {
 	sqpoll    bool      // a thread of the kernel's takes the submissions
 	deferred  bool      // completions are made in our own enters only (DEFER_TASKRUN)
 	flagged   bool      // the flags in the ring tell whether entering would bring anything
+	mixed     bool      // some completions are of 32 bytes
 	soft      bool      // buffer groups are handed out by the core, not by the kernel
 	gathers   bool      // a SendBundle is a sendmsg of the kernel's
 	waitFlags uint32    // of every enter that may wait

@@ -2,7 +2,7 @@ package core
 
 // ResizeQueues implements api.Engine.
 func (e *Engine) ResizeQueues(entries, cqEntries int) error {
-	if err := e.enter(); err != nil {
+	if err := e.enterWait(); err != nil { // what it takes in would come behind what this Complete has yet to find
 		return err
 	}
 	o, err := e.opt.Resized(entries, cqEntries)

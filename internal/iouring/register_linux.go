@@ -167,6 +167,10 @@ func (r *Ring) ResizeRings(p *Params) error {
 		// The kernel copies from head up to tail, and nothing where the counter has wrapped between them.
 		return wrapRegister("RESIZE_RINGS", syscall.EOVERFLOW)
 	}
+	if (r.cqShift != 0 || r.mixed) && r.CQReady() > 0 {
+		// It copies 16 bytes for each, and does not mind where the queue ends.
+		return wrapRegister("RESIZE_RINGS", syscall.EOVERFLOW)
+	}
 	var mem *ringMem
 	if r.where != KernelMemory {
 		var err error

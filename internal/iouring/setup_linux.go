@@ -11,11 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unsupportedSetup are the flags under which the methods of Ring would misread the rings: other entry sizes, and a
+// unsupportedSetup are the flags under which the methods of Ring would misread the rings: larger submissions, and a
 // descriptor which is none. IORING_SETUP_SQE_MIXED and IORING_SETUP_SQ_REWIND are newer than
 // the ABI of this package, and change the queue in ways that Ring does not follow.
-const unsupportedSetup = IORING_SETUP_SQE128 | IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED |
-	IORING_SETUP_REGISTERED_FD_ONLY | 1<<19 | 1<<20
+const unsupportedSetup = IORING_SETUP_SQE128 | IORING_SETUP_REGISTERED_FD_ONLY | 1<<19 | 1<<20
 
 // ErrUnsupported says that this package cannot drive such a ring, whatever the kernel thinks of it. It matches
 // errors.ErrUnsupported.

@@ -27,8 +27,6 @@ func TestSetupErrors(t *testing.T) {
 		{"TASKRUN_FLAG alone", 8, IORING_SETUP_TASKRUN_FLAG, syscall.EINVAL},
 		{"SQPOLL with COOP_TASKRUN", 8, IORING_SETUP_SQPOLL | IORING_SETUP_COOP_TASKRUN, syscall.EINVAL},
 		{"SQE128", 8, IORING_SETUP_SQE128, errors.ErrUnsupported},
-		{"CQE32", 8, IORING_SETUP_CQE32, errors.ErrUnsupported},
-		{"CQE_MIXED", 8, IORING_SETUP_CQE_MIXED, ErrUnsupported},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := Setup(tt.entries, &Params{Flags: tt.flags})
