@@ -19,7 +19,7 @@ const (
 	Notif
 	// AtEOF means that the stream has ended, and that the operation asked for EOF.
 	AtEOF
-	// Copied, in a notification that was asked for with ReportUsage, means that the data of the zero-copy send was copied.
+	// Copied, in a notification that was asked for with ReportUsage, means that the data of the zero-copy send, or some of it, was copied.
 	Copied
 )
 

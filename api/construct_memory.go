@@ -52,7 +52,13 @@ func RecvMsgMultishot(fd int, group uint16, m *Msg, tag uint64) Op {
 // SendZC is Send that does not copy buf where that can be avoided. It has two completions when it succeeds: the result, with More, and
 // when the kernel needs buf no longer, the last one, with Notif and Res 0, which may be as late as when the peer has acknowledged the data.
 // Until then buf must not be changed. When it fails it has one completion, without More. The next operation of its
-// fd, or of its chain, begins after the result; SkipSuccess is EINVAL.
+// fd, or of its chain, begins after the result, and a cancel, a deadline or a Close of the fd that comes after it has no effect; a
+// Drain waits for the notification. SkipSuccess is EINVAL. With ReportUsage the notification has Copied when the data, or some of it, was copied after all, as on a socket that
+// has no other way (a Unix socket), over the loopback, and by a backend without io_uring.
+//
+// Without io_uring, on Linux, a TCP or UDP socket on which the program has set SO_ZEROCOPY before its first SendZC sends with MSG_ZEROCOPY. The notifications in its
+// error queue are the engine's then: no other engine, and nobody else, may make such sends at the same time, or read
+// them. The engine keeps the socket open until they have come, so that the fd is best closed with Close.
 func SendZC(fd int, buf []byte, tag uint64) Op {
 	return Op{Code: OpSendZC, FD: fd32(fd), Buf: buf, Tag: tag}
 }

@@ -114,9 +114,13 @@ type Engine interface {
 
 	// Close cancels every operation, waits until the kernel has let go of the buffers,
 	// drops the completions that were not reaped, and frees all. Files stay open. Afterwards every buffer is the
-	// caller's. A second Close returns ErrClosed.
+	// caller's. A second Close returns ErrClosed. It does not wait for longer than CloseLimit for the notifications of zero-copy sends, and then
+	// returns a *HeldError: the buffers of those are not the caller's yet, and Close is to be called again.
 	Close() error
 }
+
+// CloseLimit is how long Engine.Close waits for the kernel to let go of the memory of zero-copy sends.
+const CloseLimit = time.Second
 
 // AnySlot as a slot of the table of registered files is any that is empty.
 const AnySlot = -1

@@ -26,6 +26,8 @@ var (
 	ErrInvalidOp = errors.New("sluice: invalid operation")
 	// ErrInvalidOption is what every OptionError is.
 	ErrInvalidOption = errors.New("sluice: invalid option")
+	// ErrHeld is what every HeldError is.
+	ErrHeld = errors.New("sluice: memory is held by the kernel")
 	// ErrLease says that a lease is not out: it was released before, or belongs to another group.
 	ErrLease = errors.New("sluice: this lease is not out: it was released already, or is another group's")
 )
@@ -109,6 +111,21 @@ func (e *MemlockError) Error() string {
 
 // Unwrap gives the cause.
 func (e *MemlockError) Unwrap() error { return e.Err }
+
+// HeldError is what Engine.Close returns when the kernel has not let go of the memory of zero-copy sends within CloseLimit, because
+// their data has yet to reach the peer. All other operations have ended, and the engine takes no more of them, but its ring or poller stays open,
+// and that memory must not be changed. Close can be called again, by the same goroutine, and goes on waiting: at best
+// after the sockets have been shut down, or closed with SO_LINGER at 0 seconds, which drops what they have yet to send. It is ErrHeld.
+type HeldError struct {
+	Sends int // operations whose notification has not come
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("sluice: the kernel still sends from the memory of %d zero-copy operations; reset their connections, or wait, and close the engine again", e.Sends)
+}
+
+// Is makes every HeldError ErrHeld.
+func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
 // OptionError says that a field of Options, Wait or BufferGroupOptions is out of range. It is
 // ErrInvalidOption.

@@ -189,7 +189,7 @@ const (
 	KernIncremental                               // IOU_PBUF_RING_INC, 6.12
 	KernBundles                                   // IORING_RECVSEND_BUNDLE, 6.10; used where it works as in 6.17 (docs/DESIGN.md)
 	KernMultishotRead                             // IORING_OP_READ_MULTISHOT, 6.7
-	KernZeroCopy                                  // IORING_OP_SEND_ZC, 6.0
+	KernZeroCopy                                  // IORING_OP_SEND_ZC with IORING_SEND_ZC_REPORT_USAGE, 6.2
 	KernResize                                    // IORING_REGISTER_RESIZE_RINGS, 6.13
 	KernMinWait                                   // IORING_FEAT_MIN_TIMEOUT, 6.12
 	KernWaitRegion                                // IORING_ENTER_EXT_ARG_REG, 6.13

@@ -121,6 +121,8 @@ type Status struct {
 	Features api.Features
 	// Modes are the modes of its ring, each tried; none of a backend that has no ring.
 	Modes []api.RingMode
+	// ZCRX says of each network interface whether zero-copy receives are to be had on it; none of a backend that never has them.
+	ZCRX []api.ZCRX
 }
 
 // Probe tries every backend: those that are registered, and those of this module that are
@@ -135,6 +137,9 @@ func (r *Registry) Probe() []Status {
 		}
 		if m, ok := d.(interface{ Modes() []api.RingMode }); ok && err == nil {
 			s.Modes = m.Modes()
+		}
+		if z, ok := d.(interface{ ZCRX() []api.ZCRX }); ok && err == nil {
+			s.ZCRX = z.ZCRX()
 		}
 		s.Available, s.Err = err == nil, err
 		all = append(all, s)

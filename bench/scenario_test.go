@@ -11,7 +11,7 @@ func TestScenarios(t *testing.T) {
 		list []scenario
 	}{
 		{"Nop", nops()}, {"PingPong", pingPongs()}, {"Echo", echoes()}, {"Accept", accepts()},
-		{"FileRandRead", fileReads()}, {"Timers", timers()}, {"Wake", wakes()}, {"Messages", messages()},
+		{"FileRandRead", fileReads()}, {"Timers", timers()}, {"Wake", wakes()}, {"SendZC", zeroCopies(1<<10, 1<<16)}, {"Messages", messages()},
 	} {
 		t.Run(group.name, func(t *testing.T) { check(t, group.list) })
 	}

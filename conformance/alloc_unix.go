@@ -50,6 +50,32 @@ func platformAllocs() []allocCase {
 				}
 			}
 		}},
+		{name: "zero-copy send", ops: sendZC, requires: zeroCopy, prepare: func(t *T) func() {
+			a, b := t.UDP() // on TCP the notification waits for an acknowledgement, which may take 40 ms
+			u := &turner{t: t}
+			buf, in := make([]byte, 16), make([]byte, 16)
+			return func() {
+				u.want(u.do(api.SendZC(a, buf, 1).With(api.ReportUsage)), 16)
+				u.want(u.one(), 0)
+				if n, err := unix.Read(b, in); n != 16 || err != nil {
+					t.Fatalf("read: %d, %v", n, err)
+				}
+			}
+		}},
+		{name: "zero-copy message", ops: bothZC, requires: zeroCopy, prepare: func(t *T) func() {
+			a, _ := t.UDPBound()
+			b, bt := t.UDPBound()
+			u := &turner{t: t}
+			out := &api.Msg{Bufs: bytesFor(2, 8), Addr: api.IPAddr(bt)}
+			in := make([]byte, 16)
+			return func() {
+				u.want(u.do(api.SendMsgZC(a, out, 1)), 16)
+				u.want(u.one(), 0)
+				if n, err := unix.Read(b, in); n != 16 || err != nil {
+					t.Fatalf("read: %d, %v", n, err)
+				}
+			}
+		}},
 		{name: "recvmsg and sendmsg", ops: msgOps, prepare: func(t *T) func() {
 			a, _ := t.UDPBound()
 			b, bt := t.UDPBound()

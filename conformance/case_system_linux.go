@@ -20,7 +20,7 @@ import (
 func systemCases() []Case {
 	return slices.Concat(linuxCases, socketLinuxCases, seqpacketCases, msgFlagCases, controlCases, segmentCases, addressCases, socketErrorCases, clockCases,
 		childCases, futexCases, linuxPathCases, rangeCases, directCases, memlockCases, spliceCases, spliceWaitCases,
-		deviceCases, terminalCases, stateCases)
+		deviceCases, terminalCases, stateCases, errQueueCases)
 }
 
 // cloexecFlag of a type of socket makes it close-on-exec.

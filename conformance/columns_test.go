@@ -58,7 +58,7 @@ var strategies = []column{
 // everyOp are all operations that an engine on io_uring can do without.
 const everyOp = (api.OpSet(1)<<api.OpCount - 1) &^ api.UringNeeds
 
-var socketOps = api.Ops(api.OpSend, api.OpRecv, api.OpSendMsg, api.OpRecvMsg, api.OpAccept, api.OpConnect, api.OpShutdown,
+var socketOps = api.Ops(api.OpSend, api.OpRecv, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC, api.OpRecvMsg, api.OpAccept, api.OpConnect, api.OpShutdown,
 	api.OpSocket, api.OpBind, api.OpListen, api.OpUringCmd)
 
 // bare leaves nothing that a kernel may lack, neither features nor operations.
@@ -80,7 +80,7 @@ var masks = []column{
 	like("5.10", api.KernAll),
 	like("5.15", api.KernAll&^(api.KernExtArg|api.KernMultishotPoll|api.KernFixedBuffers)),
 	like("6.1", api.KernNoSQArray|api.KernAbsTimer|api.KernNoIOWait|api.KernAcceptDontWait|api.KernNoSignal|api.KernCloneBuffers|
-		api.KernFixedFiles|api.KernIncremental|api.KernBundles|api.KernMultishotRead|api.KernResize|api.KernMinWait|api.KernWaitRegion),
+		api.KernFixedFiles|api.KernIncremental|api.KernBundles|api.KernMultishotRead|api.KernZeroCopy|api.KernResize|api.KernMinWait|api.KernWaitRegion),
 }
 
 // like is what Linux of that version has. Its features are those of KernelFeature, its operations those of the table.

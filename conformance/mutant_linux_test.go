@@ -55,6 +55,37 @@ var linuxMutants = []fault{
 			c.Res = 0
 		}
 	})}},
+	{"notifications without the sends", "ZCP-14", mutant{complete: func(m *mutant, dst []api.Completion, n int) int {
+		for i := range dst[:n] {
+			if c := &dst[i]; c.Code == api.OpSendZC && c.More() && c.Res > 1<<18 && n < len(dst) {
+				dst[n] = api.Completion{Tag: c.Tag, ID: c.ID, Code: c.Code, Flags: api.Notif}
+				return n + 1
+			}
+		}
+		return n
+	}}},
+	{"poll reports the error queue", "ZCP-15", mutant{complete: func(m *mutant, dst []api.Completion, n int) int {
+		for i := range dst[:n] {
+			if dst[i].Flags.Has(api.Notif) {
+				m.n++
+			}
+			if dst[i].Code == api.OpPoll && m.n > 0 {
+				dst[i].Res |= api.PollErr
+			}
+		}
+		return n
+	}}},
+	{"notification lost with the fd", "ZCP-16", mutant{complete: func(m *mutant, dst []api.Completion, n int) int {
+		for i := range dst[:n] {
+			switch {
+			case dst[i].Code == api.OpClose:
+				m.n++
+			case m.n > 0 && dst[i].Flags.Has(api.Notif):
+				return drop(dst, n, i)
+			}
+		}
+		return n
+	}}},
 }
 
 func TestLinuxMutants(t *testing.T) { testMutants(t, linuxMutants) }

@@ -56,6 +56,7 @@ type tracked struct {
 	flags api.OpFlags
 	fd    int
 	ended bool
+	told  bool   // of a zero-copy send: its result has come
 	retag uint64 // another tag that is right too, once a PollRetag has been submitted
 }
 
@@ -297,6 +298,8 @@ func (t *T) check(c *api.Completion) {
 		return
 	case c.Tag != op.tag && (c.Tag != op.retag || op.retag == 0) || c.Code != op.code:
 		t.Errorf("completion %s of an operation with the tag %d and the code %v", show(c), op.tag, op.code)
+	case zeroCopyOps.Has(op.code):
+		t.checkZeroCopy(op, c)
 	case c.More() && op.flags&(api.Multishot|api.Bundle) == 0:
 		t.Errorf("completion with More of an operation that is not multishot: %s", show(c))
 	case c.More() && c.Res < 0 && (op.code != api.OpTimeout || int(c.Res) != etime):
@@ -441,7 +444,7 @@ func show(c *api.Completion) string {
 	for _, f := range []struct {
 		flag api.CompletionFlags
 		name string
-	}{{api.More, "More"}, {api.Buffer, "Buffer"}, {api.BufferMore, "BufferMore"}, {api.Notif, "Notif"}, {api.AtEOF, "AtEOF"}} {
+	}{{api.More, "More"}, {api.Buffer, "Buffer"}, {api.BufferMore, "BufferMore"}, {api.Notif, "Notif"}, {api.AtEOF, "AtEOF"}, {api.Copied, "Copied"}} {
 		if c.Flags.Has(f.flag) {
 			s += " " + f.name
 		}

@@ -16,7 +16,7 @@ var fixedOps = api.Ops(api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.
 
 var _ core.Registrar = (*driver)(nil)
 
-// plain is the operation of the same kind that knows nothing of registered buffers.
+// plain is the operation of the same kind that knows nothing of registered buffers, and copies. The ring does it where it cannot do the other.
 func plain(c api.OpCode) api.OpCode {
 	switch c {
 	case api.OpReadFixed:
@@ -25,8 +25,14 @@ func plain(c api.OpCode) api.OpCode {
 		return api.OpWrite
 	case api.OpReadvFixed:
 		return api.OpReadv
+	case api.OpWritevFixed:
+		return api.OpWritev
+	case api.OpSendZC:
+		return api.OpSend
+	case api.OpSendMsgZC:
+		return api.OpSendMsg
 	}
-	return api.OpWritev
+	return c
 }
 
 // inTable says whether the kernel has the buffer of s where s says, and an operation for it. A vector of no bytes is EFAULT to it.

@@ -84,12 +84,12 @@ func (d *driver) endEarly(s *core.Slot) {
 // still: a worker thread has it, which has got a signal that ends what can be interrupted (a connect to a unix socket, say).
 func (d *driver) canceled(i int, res int32) {
 	a := &d.asks[i]
-	s := d.e.Lookup(a.target.Slot(), a.target.Generation())
+	s := d.e.Unsettled(a.target)
 	switch {
 	case a.hit:
 		res = 0
 	case s == nil || res == 0:
-	case res == -int32(unix.ENOENT) && s.Leg&unsent == 0:
+	case res == -int32(unix.ENOENT) && s.Leg&unsent == 0 && !s.Over():
 		d.putCancel(kindCancel<<kindShift|uint64(i), s) // see missed
 		return
 	default:
@@ -113,14 +113,14 @@ func (d *driver) missed(about uint64, res int32) {
 	if res != -int32(unix.ENOENT) {
 		return
 	}
-	if s := d.slotOf(about); s != nil && s.Leg&unsent == 0 {
+	if s := d.slotOf(about); s != nil && s.Leg&unsent == 0 && !s.Over() {
 		d.putCancel(about, s)
 	}
 }
 
 // finished is called when the operation id, which was being cancelled, may have ended, with res in its last leg.
 func (d *driver) finished(id api.OpID, res int32) {
-	if int(id.Slot()) >= len(d.askAt) || d.askAt[id.Slot()] == 0 || d.e.Lookup(id.Slot(), id.Generation()) != nil {
+	if int(id.Slot()) >= len(d.askAt) || d.askAt[id.Slot()] == 0 || d.e.Unsettled(id) != nil {
 		return
 	}
 	i := d.askAt[id.Slot()]

@@ -27,6 +27,13 @@ func (d *driver) dispatch(userData uint64, res int32, flags uint32) {
 		return
 	}
 	id := s.ID()
+	if flags&iouring.IORING_CQE_F_NOTIF != 0 {
+		d.notified(s, res)
+		return
+	}
+	if flags&more != 0 && zeroCopyOps.Has(s.Op.Code) {
+		s.Notifs++
+	}
 	switch {
 	case res == -int32(unix.EBADF) && s.ByPlace:
 		d.refused(s)
@@ -80,6 +87,8 @@ func (d *driver) ended(s *core.Slot, res int32, flags uint32) {
 		d.moved(s, res)
 	case api.OpRecvMsg, api.OpSendMsg:
 		d.message(s, res)
+	case api.OpSendZC, api.OpSendMsgZC:
+		d.sentZC(s, res)
 	case api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev,
 		api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed:
 		d.file(s, res)
@@ -221,7 +230,7 @@ func mayFail(op *api.Op) bool {
 		return true
 	}
 	switch op.Code {
-	case api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg:
+	case api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC:
 		return op.Arg&unix.MSG_DONTWAIT != 0
 	}
 	return false

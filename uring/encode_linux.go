@@ -75,7 +75,7 @@ const (
 func setLeg(s *core.Slot, kind uint64) { s.Leg = s.Leg&^legMask | uint8(kind) }
 
 // prepared are the operations that need something done before they can be encoded.
-var prepared = api.Ops(api.OpReadv, api.OpWritev, api.OpSendMsg, api.OpRecvMsg, api.OpConnect, api.OpAccept, api.OpShutdown, api.OpClose,
+var prepared = api.Ops(api.OpReadv, api.OpWritev, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC, api.OpRecvMsg, api.OpConnect, api.OpAccept, api.OpShutdown, api.OpClose,
 	api.OpWaitid, api.OpFutexWait, api.OpFutexWaitv, api.OpFixedFDInstall) | socketOps | argOps | fixedOps
 
 // prepare fills in the slot's MsgBuf. It returns false when there is nothing to encode: the operation has ended, or is performed here.
@@ -107,6 +107,15 @@ func (d *driver) prepare(s *core.Slot) bool {
 		}
 	case api.OpSendMsg:
 		errno = d.prepareSendMsg(s)
+	case api.OpSendZC, api.OpSendMsgZC:
+		if s.FD.Kind&copyFD != 0 && d.emulated.Has(plain(s.Op.Code)) {
+			d.flushFirst()
+			d.start(s)
+			return false
+		}
+		if s.Op.Code == api.OpSendMsgZC {
+			errno = d.prepareSendMsg(s)
+		}
 	case api.OpConnect:
 		m := s.NeedMsg()
 		m.Set(nil, nil)
@@ -214,6 +223,8 @@ func (d *driver) encodeOp(q *iouring.SQE, s *core.Slot) {
 		p, n := iouring.Bytes(op.Buf[s.Done:])
 		d.bytes += uint64(n)
 		q.PrepSend(op.FD, p, n, sendFlags(s))
+	case api.OpSendZC, api.OpSendMsgZC:
+		d.encodeZC(q, s)
 	case api.OpRead:
 		p, n := iouring.Bytes(op.Buf)
 		d.bytes += uint64(n)
@@ -318,7 +329,7 @@ func rwFlags(s *core.Slot) uint32 {
 // waitsFor is what the file of an operation must be ready for.
 func waitsFor(op *api.Op) uint32 {
 	switch op.Code {
-	case api.OpSend, api.OpSendMsg, api.OpWrite, api.OpWritev, api.OpWriteFixed, api.OpWritevFixed, api.OpConnect:
+	case api.OpSend, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC, api.OpWrite, api.OpWritev, api.OpWriteFixed, api.OpWritevFixed, api.OpConnect:
 		return unix.POLLOUT
 	}
 	return unix.POLLIN

@@ -107,15 +107,18 @@ func tryFlags(buf *[8]byte) (k api.KernelFeature) {
 	q.PrepWrite(fd, p, n, 0)
 	q.OpFlags = sysx.RWFNoSignal
 	q.UserData = uint64(api.KernNoSignal)
+	q = r.NextSQE()
+	q.PrepSendZC(fd, p, n, 0, iouring.IORING_SEND_ZC_REPORT_USAGE)
+	q.UserData = uint64(api.KernZeroCopy)
 	// Each enter stops behind an entry that is refused; all of them complete at once.
-	for range 5 {
+	for range 6 {
 		if _, errno := r.Enter(r.Flush(), 0, iouring.IORING_ENTER_GETEVENTS); errno != 0 && errno != unix.EINTR {
 			return 0
 		}
 	}
 	head, tail := r.Peek()
 	for ; head != tail; head++ {
-		if c := r.CQEAt(head); c.Res == -int32(unix.ENOTSOCK) || c.Res == int32(len(buf)) || c.Flags&iouring.IORING_CQE_F_MORE != 0 {
+		if c := r.CQEAt(head); c.Res == -int32(unix.ENOTSOCK) || c.Res == int32(len(buf)) || c.Res >= 0 && c.Flags&iouring.IORING_CQE_F_MORE != 0 {
 			k |= api.KernelFeature(c.UserData)
 		}
 	}
@@ -215,6 +218,7 @@ func (d *driver) features() (f api.Features) {
 		{api.FeatFixedFiles, api.KernFixedFiles, 0},
 		{api.FeatFixedBuffers, api.KernFixedBuffers, fixed},
 		{api.FeatCloneBuffers, api.KernFixedBuffers | api.KernCloneBuffers, fixed},
+		{api.FeatZeroCopy, api.KernZeroCopy, zeroCopyOps},
 	} {
 		if d.kern.Has(m.kern) && d.emulated&m.ops == 0 {
 			f.Native |= m.feat

@@ -12,24 +12,26 @@ import (
 // What core.FD.Kind says of a file, above what the attempts keep there (attempt.KindMask): of a socket any of the flags, of another
 // file one of the kinds.
 const (
-	streamFD  uint16 = 1 << (iota + 8)
+	streamFD  uint32 = 1 << (iota + 8)
 	packetFD         // a socket for datagrams and sequenced packets
 	anySocket        // an option of it has been set or read
 	ringCtl          // control data can be received in the ring
 	pollCtl          // it cannot: see learnControl
 
-	storeFD  uint16 = (iota - 4) << 13 // a regular file, directory, block device or pipe
+	storeFD  uint32 = (iota - 4) << 13 // a regular file, directory, block device or pipe
 	eventFD                            // has no type: an eventfd, timerfd, inotify and the like
 	fifoFD                             // a pipe that has a name
 	deviceFD                           // a character device
 	deadFD                             // can be neither read nor written: a pidfd, epoll fd or ring
-	fileKind uint16 = 7 << 13
+	fileKind uint32 = 7 << 13
+
+	copyFD uint32 = 1 << 16 // a socket that cannot send without copying
 
 	known = streamFD | packetFD | fileKind
 )
 
 // learned are the operations for which the driver must know the kind of file.
-var learned = api.Ops(api.OpSend, api.OpSendMsg, api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev) | fixedOps
+var learned = api.Ops(api.OpSend, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC, api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev) | fixedOps
 
 // learn finds out what kind of file s is about, once per fd: it costs one or two system calls.
 //
@@ -46,7 +48,7 @@ func (d *driver) learn(s *core.Slot) {
 	switch mode & unix.S_IFMT {
 	case unix.S_IFSOCK:
 		d.count.Enters++
-		kind = streamFD | s.FD.Kind&(anySocket|ringCtl|pollCtl)
+		kind = streamFD | s.FD.Kind&(anySocket|ringCtl|pollCtl|copyFD)
 		if typ, errno := sysx.SocketType(s.Op.FD); errno == 0 && typ != unix.SOCK_STREAM {
 			kind = packetFD | kind&^streamFD
 		}
@@ -68,7 +70,7 @@ func (d *driver) learn(s *core.Slot) {
 }
 
 // unsure says whether ringDoes has to be asked: not for sockets, regular files and pipes that are known, which are the most.
-func unsure(kind uint16) bool { return kind&known == 0 || kind&fileKind > storeFD }
+func unsure(kind uint32) bool { return kind&known == 0 || kind&fileKind > storeFD }
 
 // ringDoes says whether the kernel's own operation does what s is to do. If not, s is performed here.
 //
@@ -89,7 +91,7 @@ func (d *driver) ringDoes(s *core.Slot) bool {
 		return false
 	}
 	switch s.Op.Code {
-	case api.OpSend, api.OpSendMsg:
+	case api.OpSend, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC:
 		return true
 	case api.OpRead, api.OpWrite, api.OpReadFixed, api.OpWriteFixed:
 		if s.FD.Kind&fileKind == eventFD && s.Op.Flags&api.DontWait == 0 {

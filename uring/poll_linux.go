@@ -78,7 +78,7 @@ func (d *driver) polled(s *core.Slot, res int32, flags uint32) {
 // that has data says POLLPRI and POLLRDBAND as well, and nothing of a hang-up that comes a moment later (measured, on Linux 6.18).
 func (d *driver) holds(s *core.Slot) int32 {
 	d.count.Enters++
-	got, errno := sysx.Poll1(s.Op.FD, int16(pollMask(&s.Op)))
+	got, errno := d.tries.Holds(s.Op.FD, int16(pollMask(&s.Op)))
 	switch {
 	case errno != 0:
 		return -int32(errno)

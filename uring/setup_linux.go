@@ -51,6 +51,9 @@ func newDriver(o *api.Options) (*driver, error) {
 	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&d.wake) | d.enterFeatures())
 	d.ringFeatures(allowed)
 	d.soft = !d.kern.Has(api.KernBufferRings|api.KernMultishotRecv) || d.emulated&api.Ops(api.OpRecv, api.OpRecvMsg) != 0
+	if !d.kern.Has(api.KernZeroCopy) {
+		d.emulated |= zeroCopyOps
+	}
 	d.gathers = d.emulated&api.Ops(api.OpSend, api.OpSendMsg) == 0 && (o.Restrict == 0 || o.Restrict.Has(api.OpSendMsg))
 	if d.soft || !d.kern.Has(api.KernMultishotRead) {
 		d.emulated |= api.Ops(api.OpReadMultishot)
@@ -217,6 +220,7 @@ func (d *driver) Close() error {
 	d.closed = true
 	d.pool.Close()
 	d.futex.Close()
+	d.tries.ZC.Close()
 	var err error
 	for _, g := range d.groups {
 		if g != nil {

@@ -196,6 +196,7 @@ func (d *driver) close(s *core.Slot) {
 	if s.FD.Place != 0 {
 		d.unfix(s.FD)
 	}
+	d.tries.Closing(s.Op.FD)
 	d.count.Enters++
 	d.e.End(s, -int32(sysx.Close(s.Op.FD)))
 }

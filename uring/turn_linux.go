@@ -61,6 +61,7 @@ func (d *driver) Turn(need int, wait time.Duration) error {
 	if d.away() && d.fetch() {
 		wait = 0
 	}
+	d.tries.Look()
 	if len(d.unsent) > 0 {
 		d.resend()
 	}
@@ -274,7 +275,7 @@ func (d *driver) Limit() time.Duration {
 	case len(d.unsent) > 0 || d.stalled:
 		return retryEvery
 	}
-	return -1
+	return d.tries.ZC.Left()
 }
 
 // unheard is how many entries of the submission queue the kernel does not know of.

@@ -105,6 +105,7 @@ func (d *driver) Attach(e *core.Engine) error {
 	d.e, d.tries.Engine = e, e
 	d.pool.Init(e.Options().Workers, e.Notify)
 	d.futex.Init(e.Notify)
+	d.tries.ZC.Init(e)
 	e.UsePool(optab.Pooled()&d.emulated, d.pool.Busy)
 	return nil
 }

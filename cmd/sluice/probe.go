@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,7 +23,8 @@ func newProbe() *cobra.Command {
 		Short: "Show which backends there are, and what each does natively",
 		Long: `Show which backends can be opened here, or why not and what would help; and for each feature and
 operation whether the backend does it natively, by emulation with the same results, or not at all. Then the modes of
-io_uring's ring that an engine can be opened with (docs/RINGS.md), each tried: native, or absent and why.
+io_uring's ring that an engine can be opened with (docs/RINGS.md), each tried: native, or absent and why. Then for each network
+interface whether its driver could receive into the memory of a program (zero-copy receive), which no backend of this version uses.
 
 Operations that are for later versions, and that no backend of this one performs, are only counted; --all and --json
 list them too.`,
@@ -51,8 +53,17 @@ type probedBackend struct {
 	Features  map[string]string `json:"features,omitempty"`
 	Ops       map[string]string `json:"ops,omitempty"`
 	Modes     []probedMode      `json:"modes,omitempty"`
+	ZCRX      []probedZCRX      `json:"zcrx,omitempty"`
 
 	feats api.Features
+}
+
+// probedZCRX is an api.ZCRX in words.
+type probedZCRX struct {
+	Interface string `json:"interface,omitempty"`
+	Able      bool   `json:"able"`
+	Reason    string `json:"reason,omitempty"`
+	Remedy    string `json:"remedy,omitempty"`
 }
 
 // probedMode is an api.RingMode in words.
@@ -87,6 +98,13 @@ func probed(all []backend.Status) []probedBackend {
 				pm.Reason, pm.Remedy = whyNot(m.Err)
 			}
 			p.Modes = append(p.Modes, pm)
+		}
+		for _, z := range s.ZCRX {
+			pz := probedZCRX{Interface: z.Interface, Able: z.Err == nil}
+			if z.Err != nil {
+				pz.Reason, pz.Remedy = whyNot(z.Err)
+			}
+			p.ZCRX = append(p.ZCRX, pz)
 		}
 		out = append(out, p)
 	}
@@ -174,6 +192,20 @@ func printProbe(w io.Writer, all []probedBackend, full bool) error {
 				status += " (" + m.Remedy + ")"
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\n", m.Name, m.Linux, status)
+		}
+	}
+	for _, p := range some {
+		if len(p.ZCRX) > 0 {
+			fmt.Fprintf(t, "\nZERO-COPY RECEIVE\t%s\n", strings.ToUpper(p.Name))
+		}
+		for _, z := range p.ZCRX {
+			iface, status := cmp.Or(z.Interface, "any interface"), "the driver can"
+			if !z.Able {
+				if status = "cannot: " + z.Reason; z.Remedy != "" {
+					status += " (" + z.Remedy + ")"
+				}
+			}
+			fmt.Fprintf(t, "%s\t%s\n", iface, status)
 		}
 	}
 	return t.Flush()

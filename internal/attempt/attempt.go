@@ -27,6 +27,8 @@ type Tries struct {
 	// Asked is how many bytes the last receive into a buffer of a group had room for.
 	Asked  int
 	bundle bundle
+	// ZC are the sends whose memory the kernel reads still.
+	ZC ZeroCopy
 	// NoSignal is what sysx.NoSignal has found.
 	NoSignal int
 	// Async says that transfers that are Direct do not go to a worker, as a rule, so that there is no need to ask what kind of file it is once more.
@@ -60,6 +62,10 @@ func (t *Tries) Try(s *core.Slot) (int32, Verdict) {
 		return t.recvMsg(s)
 	case api.OpSendMsg:
 		return t.sendMsg(s)
+	case api.OpSendZC:
+		return t.sendZC(s)
+	case api.OpSendMsgZC:
+		return t.sendMsgZC(s)
 	case api.OpAccept:
 		return t.accept(s)
 	case api.OpConnect:

@@ -18,7 +18,7 @@ const (
 	kindAnon // what has no type: an eventfd, say
 )
 
-// KindMask are the bits of core.FD.Kind that the attempts use. The rest is the driver's.
+// KindMask are the bits of core.FD.Kind that the attempts use, besides the one called copies. The rest is the driver's.
 const KindMask = 255
 
 // The type bits of a mode, the same on every unix.
@@ -48,17 +48,17 @@ func (t *Tries) kind(s *core.Slot, fresh bool) syscall.Errno {
 	switch mode & sIFMT {
 	case sIFSCK:
 		s.Phase = kindSocket
-		s.FD.Kind |= uint16(kindSocket)
+		s.FD.Kind |= uint32(kindSocket)
 	case sIFREG, sIFBLK:
 		s.Phase = kindRegular
 		t.Calls++
 		if sysx.Direct(s.Op.FD) {
 			s.Phase = kindDirect
 		}
-		s.FD.Kind |= uint16(s.Phase)
+		s.FD.Kind |= uint32(s.Phase)
 	case sIFDIR:
 		s.Phase = kindRegular
-		s.FD.Kind |= uint16(kindRegular)
+		s.FD.Kind |= uint32(kindRegular)
 	case sIFCHR:
 		s.Phase = kindChar
 	case 0:

@@ -29,7 +29,7 @@ func (t *Tries) poll(s *core.Slot) (int32, Verdict) {
 	if mask&api.PollIn != 0 {
 		mask |= sysx.PollRdHup
 	}
-	got, errno := sysx.Poll1(s.Op.FD, int16(mask))
+	got, errno := t.Holds(s.Op.FD, int16(mask))
 	switch {
 	case errno != 0:
 		return -int32(errno), Done
@@ -47,6 +47,16 @@ func (t *Tries) poll(s *core.Slot) (int32, Verdict) {
 		return 0, Writable
 	}
 	return 0, Readable
+}
+
+// Holds is poll(2) of one fd that does not wait. A notification of the engine's own in the error queue of a socket is nothing to report.
+func (t *Tries) Holds(fd int32, mask int16) (int16, syscall.Errno) {
+	got, errno := sysx.Poll1(fd, mask)
+	if got&api.PollErr != 0 && t.Reaped(fd) {
+		t.Calls++
+		return sysx.Poll1(fd, mask)
+	}
+	return got, errno
 }
 
 // constant says whether the conditions of fd are always the same, so that there is nothing to wait for: those of a regular file,

@@ -50,9 +50,9 @@ func (e *Engine) cancel(c *Slot) {
 }
 
 // cancellable says whether a cancel finds t. As in the kernel it does not find what waits behind
-// another of its chain, nor a LinkTimeout, which belongs to its operation.
+// another of its chain, nor a LinkTimeout, which belongs to its operation, nor what has had its result.
 func cancellable(t *Slot) bool {
-	return t.state != stateChained && t.Op.Code != api.OpLinkTimeout && !t.shadow && !t.hidden
+	return t.state != stateChained && !t.Over() && t.Op.Code != api.OpLinkTimeout && !t.shadow && !t.hidden
 }
 
 // stopFor ends t, and c as that goes.
@@ -169,6 +169,8 @@ func (e *Engine) stop(t, by *Slot, why reason) CancelResult {
 	switch {
 	case t.Op.Code == api.OpClose && (t.state == stateStarted || t.FD != nil):
 		return Unstoppable
+	case t.Over():
+		return gone
 	case t.state == stateChained:
 		t.reason = why
 		e.cut(t)

@@ -103,7 +103,7 @@ func (e *Engine) findHits(c *Slot) {
 // anyHit says whether something that CancelSync has found goes on still.
 func (e *Engine) anyHit() bool {
 	for n := len(e.sync.hit); n > 0; n-- {
-		if e.slots.lookup(e.sync.hit[n-1]) != nil {
+		if e.Unsettled(e.sync.hit[n-1]) != nil {
 			return true
 		}
 		e.sync.hit = e.sync.hit[:n-1]

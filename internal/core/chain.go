@@ -97,7 +97,7 @@ func (s *Slot) succeeded(res int32) bool {
 		return int64(res) == min(op.Args.Len, sysx.MaxTransfer)
 	case api.OpRecvMsg:
 		return op.Flags&api.WaitAll == 0 || int64(res) >= asked(op) && op.Msg.Flags&(sysx.MsgTrunc|sysx.MsgCTrunc) == 0
-	case api.OpRecv, api.OpSend, api.OpSendMsg:
+	case api.OpRecv, api.OpSend, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC:
 		if s.Group != nil && op.Code == api.OpSend {
 			return int(res) == s.Group.line.asked
 		}

@@ -39,7 +39,7 @@ func (e *Engine) settleUntil(end api.Instant) error {
 
 // Close implements api.Engine.
 func (e *Engine) Close() error {
-	if e.closed.Load() {
+	if e.closed.Load() && !e.holds {
 		return api.ErrClosed
 	}
 	if !e.owner.Mine() {
@@ -50,10 +50,22 @@ func (e *Engine) Close() error {
 	}
 	e.ending = true
 	err := e.cancelAll()
-	if errors.Is(err, api.ErrNotOwner) {
-		e.ending = false
+	switch {
+	case errors.Is(err, api.ErrNotOwner):
+		e.ending = e.holds
 		return err
+	case errors.Is(err, api.ErrHeld):
+		e.holds = true
+		e.closed.Store(true)
+		e.retain()
+		e.publish()
+		return err
+	case e.told > 0: // the engine has failed, and nobody will ever know when that memory is free
+		e.retain()
+	case e.holds:
+		e.unretain()
 	}
+	e.holds = false
 	for _, g := range e.groups {
 		if g != nil {
 			g.shut()
@@ -79,15 +91,23 @@ func (e *Engine) Close() error {
 	return err
 }
 
-// cancelAll ends everything in flight and waits until the kernel has let go of it.
+// cancelAll ends everything in flight and waits until the kernel has let go of it. For the memory of zero-copy sends, which it keeps
+// until the peer has the data, there is a limit to that.
 func (e *Engine) cancelAll() error {
+	end := api.After(api.CloseLimit)
 	e.slots.each(func(s *Slot) {
 		if s.state != stateFree && !s.shadow {
 			e.stop(s, nil, reasonCancel)
 		}
 	})
 	for e.slots.used > 0 && e.failed == nil {
-		if err := e.settle(); err != nil {
+		until := api.Instant(0)
+		if e.slots.used == e.told {
+			if until = end; api.Now() >= end {
+				return &api.HeldError{Sends: e.told}
+			}
+		}
+		if err := e.settleUntil(until); err != nil {
 			return err
 		}
 	}

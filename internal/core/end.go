@@ -58,7 +58,11 @@ func (e *Engine) End(s *Slot, res int32) {
 		e.endHeld(s, res)
 		return
 	}
-	invariants.Check(s.state != stateFree, "the operation in slot %d has ended twice", s.Index)
+	invariants.Check(s.state != stateFree && !s.Over(), "the operation in slot %d has ended twice", s.Index)
+	if optab.Of(s.Op.Code).Notifies {
+		e.endSend(s, res)
+		return
+	}
 	c := api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: s.result(res), Code: s.Op.Code}
 	if c.Res == 0 && s.Op.Flags&api.EOF != 0 && atEnd(&s.Op) {
 		c.Flags = api.AtEOF

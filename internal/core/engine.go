@@ -54,9 +54,11 @@ type Engine struct {
 	closed   atomic.Bool // written by the owner
 	holding  bool        // drain holds operations up, or will: see hold
 	drops    int         // hidden closes under way: see dropFiles
+	told     int         // operations whose result is known, and that wait for notifications
 	chained  int         // how many operations wait for others of their chains: to be checked
 	settling bool        // completions are taken without a Complete: see settle
 	ending   bool        // Close is at work: completions are dropped
+	holds    bool        // Close has returned a HeldError, and must be called again
 	reaching bool        // reach is at work
 	calling  bool        // callLow is at work
 	failed   error       // of the system; the engine is of no more use

@@ -19,7 +19,7 @@ type FD struct {
 
 	// Kind is for the driver and the attempts: what kind of file it is, as far as that is known. It is 0 for a number that
 	// the engine has closed or been given anew; one that the program closes and opens by itself is not noticed.
-	Kind uint16
+	Kind uint32
 	// Place is for the driver: where one of the engine's own descriptors is in a table of the driver's, from 1 on; negative when it is
 	// not to be used any more. The driver takes it back when it closes the descriptor.
 	Place int32

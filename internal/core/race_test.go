@@ -21,7 +21,7 @@ func TestRaceIsReported(t *testing.T) {
 		return
 	}
 	for _, kind := range []string{"write-while-receiving", "read-while-receiving", "write-while-sending", "write-after-release", "write-after-release-of-piece",
-		"write-while-receiving-fixed", "read-while-receiving-fixed", "write-while-sending-fixed", "write-while-sending-vectors"} {
+		"write-while-receiving-fixed", "read-while-receiving-fixed", "write-while-sending-fixed", "write-while-sending-vectors", "write-before-notification"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestRaceIsReported$", "-test.timeout=30s")
 		cmd.Env = append(os.Environ(), key+"="+kind)
 		out, err := cmd.CombinedOutput()
@@ -29,7 +29,7 @@ func TestRaceIsReported(t *testing.T) {
 			t.Errorf("%s: no race was reported (%v):\n%s", kind, err, out)
 		}
 	}
-	for _, kind := range []string{"read-while-sending", "read-while-sending-fixed", "write-to-the-next-piece"} {
+	for _, kind := range []string{"read-while-sending", "read-while-sending-fixed", "write-to-the-next-piece", "read-before-notification"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestRaceIsReported$", "-test.timeout=30s")
 		cmd.Env = append(os.Environ(), key+"="+kind)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -83,6 +83,10 @@ func misbehave(t *testing.T, kind string) {
 		<-done
 		return
 	}
+	if strings.HasSuffix(kind, "notification") {
+		misbehaveBetween(t, e, m, api.SendZC(devNull(t), buf, 1), touch)
+		return
+	}
 	submit(t, e, op)
 	reap(t, e)
 	// The two are in no order: that is the fault, and the detector sees it whichever comes first.
@@ -90,4 +94,23 @@ func misbehave(t *testing.T, kind string) {
 	m.end(0, 8)
 	<-done
 	_ = sink
+}
+
+// misbehaveBetween calls touch in another goroutine that has learnt of the result of op, and not of its notification.
+func misbehaveBetween(t *testing.T, e *Engine, m *manual, op api.Op, touch func()) {
+	submit(t, e, op)
+	reap(t, e)
+	s := m.begun[0]
+	s.Notifs = 1
+	m.end(0, 8)
+	if got := reap(t, e); len(got) != 1 || !got[0].More() {
+		t.Fatalf("got %+v, want the result", got)
+	}
+	done := make(chan bool)
+	go func() { touch(); close(done) }()
+	e.Notified(s, false)
+	<-done
+	if got := reap(t, e); len(got) != 1 || got[0].Flags != api.Notif {
+		t.Fatalf("got %+v, want the notification", got)
+	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // readers are the operations that only read their memory.
-var readers = api.Ops(api.OpWrite, api.OpWritev, api.OpSend, api.OpSendMsg, api.OpSetxattr, api.OpFsetxattr, api.OpWriteFixed, api.OpWritevFixed)
+var readers = api.Ops(api.OpWrite, api.OpWritev, api.OpSend, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC, api.OpSetxattr, api.OpFsetxattr, api.OpWriteFixed, api.OpWritevFixed)
 
 // seal remembers what an operation that begins is to write, in the invariants build: unseal then tells when the program has changed it
 // meanwhile, in any goroutine, and where the race detector is not there. Not from Submit on, for a receive before it in its chain may be what

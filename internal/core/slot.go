@@ -11,8 +11,8 @@ import (
 // A slot is in one of these states:
 //
 //	free ──Submit──▶ submitted ──▶ queued ──▶ started ──End──▶ free
-//	          │          ▲ │   (behind others)     ▲
-//	          ▼          │ └───────────────────────┘
+//	          │          ▲ │   (behind others)     ▲    │        ▲
+//	          ▼          │ └───────────────────────┘    └▶ told ─┘ (zero-copy sends: see notif.go)
 //	       chained ──────┘
 type state uint8
 
@@ -22,6 +22,8 @@ const (
 	stateSubmitted       // in the run queue, or held up by a drain
 	stateQueued          // in the FIFO of its fd and direction, behind another
 	stateStarted         // with the driver, the timers, or waiting for cancels
+	stateTold            // has had its result, and waits for its notification
+	stateFailing         // has failed, and ends when nothing reads its memory
 )
 
 // reason says why an operation is being ended early.
@@ -55,6 +57,10 @@ type Slot struct {
 	// FD2 is Op.Args.FD2 as it was when the operation was submitted, or the descriptor of the registered file that it names.
 	FD2 int32
 
+	// Notifs is how many notifications of the kernel's are to come for a zero-copy send, and Copied that some of its data was copied.
+	Notifs int32
+	Copied bool
+
 	// Done is how many bytes an operation has moved that goes on until all is moved.
 	Done int32
 	// Phase is how far the attempts at the operation have come (internal/attempt).
@@ -84,6 +90,8 @@ type Slot struct {
 	seq  uint64 // how many operations were submitted before
 	due  int64  // of a timeout: when it expires, by its clock; of an update of one, when it was submitted
 	goal uint64 // of a timeout with a count: how many completions the program has been given by then, else 0
+
+	res int32 // of an operation that is failing
 
 	parts          int32 // cancels under way on behalf of this one
 	fifoNext       int32
@@ -145,6 +153,7 @@ func (t *slotTable) get() *Slot {
 	s.reason, s.dir = reasonNone, optab.None
 	s.inFIFO, s.simple, s.timed = false, false, 0
 	s.Done, s.parts, s.Phase, s.Leg, s.Held, s.ByPlace = 0, 0, 0, 0, none, false
+	s.Notifs, s.Copied = 0, false
 	return s
 }
 

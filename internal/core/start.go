@@ -266,7 +266,7 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 		return syscall.EINVAL
 	}
 	into := op.Flags&api.IntoSlot != 0
-	if op.Flags&api.SkipSuccess != 0 && ((in.Opens || op.Code == api.OpPipe) && (!into || op.Group == api.NoIndex) || op.Flags&api.BufferSelect != 0 && op.Code != api.OpSend) {
+	if op.Flags&api.SkipSuccess != 0 && (in.Notifies || (in.Opens || op.Code == api.OpPipe) && (!into || op.Group == api.NoIndex) || op.Flags&api.BufferSelect != 0 && op.Code != api.OpSend) {
 		return syscall.EINVAL
 	}
 	if len(op.Buf) > sysx.MaxTransfer && op.Code != api.OpMadvise { // which moves none of it
@@ -305,7 +305,7 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 		}
 	case api.OpReadMultishot:
 		return checkReadMultishot(op)
-	case api.OpSendMsg:
+	case api.OpSendMsg, api.OpSendMsgZC:
 		if op.Arg&sysx.MsgCmsgCompat != 0 {
 			return syscall.EINVAL // see checkRecv
 		}
@@ -341,7 +341,7 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 // adopt makes flags of ours out of those MSG_* flags that mean the same.
 func adopt(op *api.Op) {
 	switch op.Code {
-	case api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg:
+	case api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg, api.OpSendZC, api.OpSendMsgZC:
 		if op.Arg&sysx.MsgWaitAll != 0 {
 			op.Flags |= api.WaitAll
 		}

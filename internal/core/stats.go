@@ -16,7 +16,7 @@ func (e *Engine) publish() {
 	c := e.drv.Counters()
 	inFlight := e.submitted - e.ended
 	if e.ending {
-		inFlight = 0
+		inFlight = uint64(e.told)
 	}
 	for i, n := range [...]uint64{e.submitted, e.completed, inFlight, c.Enters, c.Waits, c.Overflows, c.Blocking, c.PoolDepth, c.Stale, c.PoolQueued} {
 		if e.pub.v[i].Load() != n {

@@ -32,6 +32,7 @@ const (
 	bytesGone  = "the number of bytes, which may be fewer than asked for"
 	newFD      = "the new fd, close-on-exec; with Into 0, or the slot that AnySlot has found"
 	zero       = "0"
+	noted      = "Without it the data is copied, and the notification follows at once; but where the program has set SO_ZEROCOPY it is sent with MSG_ZEROCOPY."
 	registered = "It comes with registered memory, files and buffers: "
 )
 
@@ -95,9 +96,9 @@ var docs = [api.OpCount]Doc{
 	api.OpFixedFDInstall: {Make: []string{"InstallFD"}, Res: "the new fd, close-on-exec", Errors: "EBADF: the slot is empty, or FixedFile is missing.", How: Call, Rules: []string{"REG"}},
 	api.OpProvideBuffers: {Not: registered + "the older way to provide buffers. Engine.NewBufferGroup does it on every kernel."},
 	api.OpRemoveBuffers:  {Not: registered + "the older way to take provided buffers back. BufferGroup.Close does it on every kernel."},
-	api.OpSendZC:         {Make: []string{"SendZC", "SendZCFixed"}, Not: registered + "a send that does not copy, which tells in a second completion when the memory is free again."},
-	api.OpSendMsgZC:      {Make: []string{"SendMsgZC"}, Not: registered + "sendmsg that does not copy."},
-	api.OpRecvZC:         {Not: registered + "a receive into memory that the network card has written to."},
+	api.OpSendZC:         {Make: []string{"SendZC", "SendZCFixed"}, Res: bytesGone + "; then 0, with Notif", Errors: "EINVAL: SkipSuccess. EFAULT: with FixedBuffer, memory that is not in the registered buffer.", How: Tried, Note: noted, Rules: []string{"ZCP", "STR"}},
+	api.OpSendMsgZC:      {Make: []string{"SendMsgZC"}, Res: bytesGone + "; then 0, with Notif", Errors: "EMSGSIZE: more than 1024 buffers. EINVAL: SkipSuccess.", How: Tried, Note: noted, Rules: []string{"ZCP", "VEC", "DGM"}},
+	api.OpRecvZC:         {Not: "A receive into memory that the network card has written to takes a card and a driver that can; `sluice probe` asks each interface, and says what it lacks."},
 	api.OpEpollCtl:       {Not: "It changes the interest list of an epoll instance without a system call. What an epoll instance is there for, to tell when files are ready, Poll and PollMultishot do in any engine, with no instance at all, and no backend but one has such a thing."},
 	api.OpEpollWait:      {Not: "It waits for an epoll instance, for programs that move to io_uring step by step. An epoll fd of the program's can be waited for with Poll on every backend; the loop of this library is Complete."},
 }

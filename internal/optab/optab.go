@@ -31,6 +31,7 @@ type Info struct {
 	Opens     bool        // Res is a new fd
 	Control   bool        // acts on other operations, and is not held up by Drain
 	Pool      bool        // a readiness backend needs a worker for it
+	Notifies  bool        // has a second completion when its memory is free again
 	Done      bool        // performed by the engines of this version
 	Flags     api.OpFlags // the flags that it knows
 	MinKernel string      // the Linux version whose io_uring has it
@@ -89,8 +90,8 @@ var table = [api.OpCount]Info{
 	api.OpGetxattr:       {Done: true, Args: true, Pool: true, Dir: None, MinKernel: "5.19"},
 	api.OpSocket:         {Done: true, Opens: true, Dir: None, Flags: api.IntoSlot, MinKernel: "5.19"},
 	api.OpUringCmd:       {Done: true, FD: true, Dir: None, MinKernel: "5.19"},
-	api.OpSendZC:         {MinKernel: "6.0"},
-	api.OpSendMsgZC:      {MinKernel: "6.1"},
+	api.OpSendZC:         {Done: true, FD: true, Dir: Write, Notifies: true, Flags: streamFlags | api.WaitAll | api.ReportUsage | api.FixedBuffer, MinKernel: "6.0"},
+	api.OpSendMsgZC:      {Done: true, FD: true, Dir: Write, Notifies: true, Vector: true, Msg: true, Flags: streamFlags | api.WaitAll | api.ReportUsage, MinKernel: "6.1"},
 	api.OpReadMultishot:  {Done: true, FD: true, Dir: Read, Flags: streamFlags | api.EOF | api.BufferSelect | api.Multishot, MinKernel: "6.7"},
 	api.OpWaitid:         {Done: true, Args: true, Dir: None, MinKernel: "6.7"},
 	api.OpFutexWait:      {Done: true, Args: true, Flags: api.Shared, Dir: None, MinKernel: "6.7"},

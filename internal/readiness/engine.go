@@ -91,7 +91,7 @@ func New(name string, o *api.Options, p Poller) (api.Engine, error) {
 
 // Features are those of a readiness backend. parks says that its Poller has an fd to park on.
 func Features(parks bool) api.Features {
-	f := api.Features{Emulated: api.AllFeatures &^ core.Todo, OpsEmulated: optab.Done()}
+	f := api.Features{Emulated: api.AllFeatures, OpsEmulated: optab.Done()}
 	if parks {
 		f.Emulated &^= api.FeatPark
 		f.Native |= api.FeatPark
@@ -105,6 +105,7 @@ func (d *driver) Attach(e *core.Engine) error {
 	d.pool.Init(e.Options().Workers, e.Notify)
 	e.UsePool(optab.Pooled(), d.pool.Busy)
 	d.futex.Init(e.Notify)
+	d.try.ZC.Init(e)
 	d.try.NoSignal, d.try.Engine = sysx.NoSignal(), e
 	d.try.Async = sysx.HasAIO
 	if err := d.p.Arm(e.WakeFD(), Readable); err != nil {
@@ -141,6 +142,7 @@ func (d *driver) Close() error {
 	d.pool.Close()
 	d.direct.close()
 	d.futex.Close()
+	d.try.ZC.Close()
 	return d.p.Close()
 }
 
@@ -234,6 +236,7 @@ func (d *driver) close(s *core.Slot) {
 			f.reset()
 		}
 	}
+	d.try.Closing(s.Op.FD)
 	d.count.Enters++
 	d.e.End(s, -int32(sysx.Close(s.Op.FD)))
 }
@@ -242,6 +245,7 @@ func (d *driver) close(s *core.Slot) {
 func (d *driver) Turn(need int, wait time.Duration) error {
 	was := d.e.Delivered()
 	d.fetch()
+	d.try.Look()
 	d.runReady()
 	d.runSoon()
 	d.arm()
@@ -266,10 +270,15 @@ func (d *driver) still(was uint64, wait time.Duration) time.Duration {
 	if len(d.ready) > 0 || d.e.Delivered() != was {
 		return 0
 	}
-	if l := d.soon.left(); l >= 0 && (wait < 0 || l < wait) {
-		return l
+	return sooner(sooner(wait, d.soon.left()), d.try.ZC.Left())
+}
+
+// sooner is the shorter of two times to wait, of which a negative one has no end.
+func sooner(a, b time.Duration) time.Duration {
+	if b >= 0 && (a < 0 || b < a) {
+		return b
 	}
-	return wait
+	return a
 }
 
 // Limit implements core.Driver.
@@ -277,7 +286,7 @@ func (d *driver) Limit() time.Duration {
 	if len(d.ready) > 0 || d.more {
 		return 0
 	}
-	return d.soon.left()
+	return sooner(d.soon.left(), d.try.ZC.Left())
 }
 
 // BeforePark implements core.Driver.
@@ -338,11 +347,35 @@ func (d *driver) event(ev *Event) {
 	}
 	f := d.fds[ev.FD]
 	got := ev.Ready
+	if got&Hangup != 0 && d.try.Reaped(f.n) {
+		if got = d.holds(f.n); got == 0 {
+			return
+		}
+	}
 	if got&(Hangup|Priority) != 0 {
 		got |= Readable | Writable
 	}
 	f.latch |= got
 	d.wake(f, got)
+}
+
+// holds asks what holds for fd after all.
+func (d *driver) holds(fd int32) (got Interest) {
+	d.try.Calls++
+	p, _ := sysx.Poll1(fd, api.PollIn|api.PollOut|api.PollPri|sysx.PollRdHup)
+	if p&api.PollIn != 0 {
+		got |= Readable
+	}
+	if p&api.PollOut != 0 {
+		got |= Writable
+	}
+	if p&api.PollPri != 0 {
+		got |= Priority
+	}
+	if p&^(api.PollIn|api.PollOut|api.PollPri) != 0 {
+		got |= Hangup
+	}
+	return got
 }
 
 // later puts f on the list of those that the next turn goes on with.

@@ -1,0 +1,290 @@
+package conformance
+
+import (
+	"strings"
+
+	"github.com/sluiceio/sluice/api"
+	"golang.org/x/sys/unix"
+)
+
+// setZeroCopy sets SO_ZEROCOPY.
+func (t *T) setZeroCopy(fds ...int) {
+	for _, fd := range fds {
+		t.must("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ZEROCOPY, 1))
+	}
+}
+
+// zeroTCP is a pair of TCP sockets with SO_ZEROCOPY.
+func (t *T) zeroTCP() (a, b int) {
+	a, b = t.TCP(false)
+	t.setZeroCopy(a, b)
+	return a, b
+}
+
+// toNobody is a UDP socket with SO_ZEROCOPY whose peer is not there: the second send is refused.
+func (t *T) toNobody() int {
+	fd := t.Socket(unix.AF_INET, unix.SOCK_DGRAM)
+	t.setZeroCopy(fd)
+	t.must("connect", unix.Connect(fd, sockaddr(t.nobody())))
+	return fd
+}
+
+var errQueueCases = []Case{
+	{
+		ID: "ZCP-14", Name: "sends",
+		Explanation: "On a socket with SO_ZEROCOPY zero-copy sends have the same results, and nothing of their notifications is left in its error queue.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         bothZC,
+		Fn: func(t *T) {
+			udp := func() (int, int) {
+				a, b := t.UDP()
+				t.setZeroCopy(a)
+				return a, b
+			}
+			for _, pair := range []func() (int, int){t.zeroTCP, udp} {
+				a, b := pair()
+				for range 3 {
+					t.WantZC(api.SendZC(a, []byte("hello"), 1), 5)
+					t.WantGet(b, "hello")
+					if c := t.WantZC(api.SendMsgZC(a, vec("hel", "", "lo"), 2).With(api.ReportUsage), 5); !c.Flags.Has(api.Copied) {
+						t.Errorf("got %s, want it with Copied", show(&c))
+					}
+					t.WantGet(b, "hello")
+					t.WantZC(api.SendZC(a, []byte(pattern(40000)), 3), 40000)
+					t.WantGet(b, pattern(40000))
+				}
+				t.noErrors(a)
+			}
+			a, b := t.zeroTCP()
+			t.WantZC(api.SendZC(a, nil, 1), 0)
+			t.must("shutdown", unix.Shutdown(a, unix.SHUT_WR))
+			t.WantErr(api.SendZC(a, []byte("x"), 1), unix.EPIPE)
+			t.WantErr(api.SendMsgZC(a, vec("x"), 1), unix.EPIPE)
+			t.WantEnd(b)
+		},
+	},
+	{
+		ID: "ZCP-14", Name: "many at a time",
+		Explanation: "Many zero-copy sends in a row, of which the peer takes its time with, have a notification each when their memory is free.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendsZC,
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			const n, size = 64, 30000
+			bufs := bytesFor(n, size)
+			want := &strings.Builder{}
+			for i, buf := range bufs {
+				for j := range buf {
+					buf[j] = byte(i + j)
+				}
+				want.Write(buf)
+			}
+			got := t.getLater(b, n*size)
+			for i := 0; i < n; i += 8 {
+				for j, buf := range bufs[i : i+8] {
+					t.Submit(api.SendZC(a, buf, uint64(i+j)).With(api.WaitAll))
+				}
+				for j := range 8 {
+					t.AwaitMore(uint64(i+j), size)
+				}
+				for j, buf := range bufs[i : i+4] { // the others stay in use
+					t.AwaitNotif(uint64(i + j))
+					clear(buf)
+				}
+			}
+			t.WantBytes(<-got, want.String())
+			for i := 0; i < n; i += 8 {
+				for j := 4; j < 8; j++ {
+					t.AwaitNotif(uint64(i + j))
+				}
+			}
+			t.noErrors(a)
+			t.Quiet()
+		},
+	},
+	{
+		ID: "ZCP-14", Name: "memory in use",
+		Explanation: "On a TCP socket with SO_ZEROCOPY the notification waits until the peer has the data, on every backend.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendZC,
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.AwaitMore(1, inQueue)
+			t.StillPending(1)
+			t.WantGet(b, pattern(inQueue))
+			t.AwaitNotif(1)
+		},
+	},
+	{
+		ID: "ZCP-15", Name: "others do not notice",
+		Explanation: "Notifications neither complete a poll nor disturb a receive of the same socket.",
+		Requires:    zeroCopy | api.FeatMultishotPoll,
+		Ops:         sendZC | api.Ops(api.OpPoll, api.OpRecv, api.OpCancel),
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			id := t.Submit(api.PollMultishot(a, api.PollIn|api.PollPri, 1))[0]
+			buf := make([]byte, 8)
+			t.Submit(api.Recv(a, buf, 2))
+			data := pattern(20000)
+			for range 20 {
+				acknowledgeSoon(b) // or each notification takes 40 ms
+				t.Submit(api.SendZC(a, []byte(data), 3))
+				t.AwaitMore(3, len(data))
+				t.WantGet(b, data)
+				t.AwaitNotif(3)
+			}
+			t.StillPending(1, 2)
+			t.Want(api.Poll(a, api.PollOut, 4), api.PollOut)
+			t.Put(b, "data")
+			t.AwaitRes(2, 4)
+			t.Put(b, "more") // the poll has not been looked at, perhaps, before the receive had the data
+			if c := t.Await(1); c.Res&^(api.PollIn|api.PollOut) != 0 {
+				t.Errorf("poll: %s", show(&c))
+			}
+			t.Submit(api.Cancel(id, 5))
+			t.Await(5)
+		},
+	},
+	{
+		ID: "ZCP-15", Name: "errors are not swallowed",
+		Explanation: "An error of the socket is told to the operation that comes next, whatever is in its error queue.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendZC | api.Ops(api.OpRecv),
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.AwaitMore(1, inQueue)
+			t.Submit(api.Recv(a, make([]byte, 8), 2))
+			t.StillPending(2)
+			t.Reset(b)
+			t.AwaitRes(2, neg(unix.ECONNRESET))
+			t.AwaitNotif(1)
+
+			c := t.toNobody()
+			t.WantZC(api.SendZC(c, []byte("x"), 4), 1)
+			t.WantErr(api.SendZC(c, []byte("x"), 5), unix.ECONNREFUSED)
+		},
+	},
+	{
+		ID: "ZCP-15", Name: "what else comes in the error queue",
+		Explanation: "Where the program has asked for ICMP errors, or time stamps, its error queue is its own.",
+		Requires:    zeroCopy,
+		Ops:         sendZC,
+		Fn: func(t *T) {
+			a := t.toNobody()
+			t.must("setsockopt", unix.SetsockoptInt(a, unix.IPPROTO_IP, unix.IP_RECVERR, 1))
+			t.WantZC(api.SendZC(a, []byte("x"), 2), 1)
+			t.WantErr(api.SendZC(a, []byte("x"), 3), unix.ECONNREFUSED)
+			control := make([]byte, 128)
+			_, n, _, _, err := unix.Recvmsg(a, make([]byte, 8), control, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+			if err != nil || n == 0 {
+				t.Errorf("the program's own message is gone: %v, with %d bytes of control data", err, n)
+			}
+		},
+	},
+	{
+		ID: "ZCP-16", Name: "the fd is closed",
+		Explanation: "With SO_ZEROCOPY, too, the notification comes after a Close of the fd, and nothing goes to another file with its number; the stream ends by then.",
+		Requires:    zeroCopy | api.FeatSafeClose | api.FeatWaitAll,
+		Ops:         sendZC | api.Ops(api.OpClose, api.OpPoll, api.OpCancel),
+		Fn: func(t *T) {
+			for range 3 {
+				a, b := t.zeroTCP()
+				data := pattern(inQueue)
+				t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll))
+				t.AwaitMore(1, len(data))
+				t.Want(api.Close(a, 2), 0)
+				c, d := t.zeroTCP()
+				id := t.Submit(api.Poll(c, api.PollIn|api.PollPri, 3))[0]
+				other := []byte(pattern(inQueue))
+				t.Submit(api.SendZC(c, other, 4).With(api.WaitAll))
+				t.AwaitMore(4, len(other))
+				t.WantGet(b, data)
+				t.AwaitNotif(1)
+				t.WantEnd(b)
+				t.StillPending(3, 4)
+				t.WantGet(d, string(other))
+				t.AwaitNotif(4)
+				t.Want(api.Cancel(id, 5), 0)
+				t.AwaitRes(3, neg(unix.ECANCELED))
+			}
+		},
+	},
+	{
+		ID: "ZCP-16", Name: "the end of the stream",
+		Explanation: "A Close of an fd whose zero-copy sends have had their notifications ends the stream at once.",
+		Requires:    zeroCopy,
+		Ops:         sendZC | api.Ops(api.OpClose),
+		Fn: func(t *T) {
+			for range 3 {
+				a, b := t.zeroTCP()
+				t.WantZC(api.SendZC(a, []byte("hello"), 1), 5)
+				t.Want(api.Close(a, 2), 0)
+				t.WantGet(b, "hello")
+				t.WantEnd(b)
+			}
+		},
+	},
+	{
+		ID: "ZCP-16", Name: "two numbers for a socket",
+		Explanation: "The sends through two fds of one socket have their own notifications.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendZC,
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			d, err := unix.Dup(a)
+			t.must("dup", err)
+			t.Own(d)
+			half := pattern(inQueue / 2)
+			t.Submit(api.SendZC(a, []byte(half), 1).With(api.WaitAll))
+			t.AwaitMore(1, len(half))
+			t.Submit(api.SendZC(d, []byte(half), 2).With(api.WaitAll))
+			t.AwaitMore(2, len(half))
+			t.WantGet(b, half+half)
+			t.AwaitNotif(1)
+			t.AwaitNotif(2)
+			for range 20 {
+				t.Submit(api.SendZC(a, []byte(half), 1).With(api.WaitAll), api.SendZC(d, []byte("x"), 2).With(api.WaitAll))
+				t.Perform()
+				t.WantGetSum(b, len(half)+1)
+				t.AwaitMore(1, len(half))
+				t.AwaitMore(2, 1)
+				t.AwaitNotif(1)
+				t.AwaitNotif(2)
+			}
+			t.noErrors(a)
+		},
+	},
+	{
+		ID: "ZCP-16", Name: "the engine is closed",
+		Explanation: "The engine's Close waits for what is in the error queue to come, and says HeldError if it does not.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendZC,
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.AwaitMore(1, inQueue)
+			got := t.getLater(b, inQueue)
+			t.CloseEngine()
+			t.WantBytes(<-got, pattern(inQueue))
+			t.noErrors(a)
+		},
+	},
+}
+
+// WantGetSum reads n bytes, whatever they are.
+func (t *T) WantGetSum(fd, n int) {
+	t.tb.Helper()
+	if got := len(t.Get(fd, n)); got != n {
+		t.Errorf("%d bytes arrived, want %d", got, n)
+	}
+}
+
+// noErrors checks that the error queue of fd is empty.
+func (t *T) noErrors(fd int) {
+	t.tb.Helper()
+	if _, n, _, _, err := unix.Recvmsg(fd, nil, make([]byte, 128), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT); err != unix.EAGAIN {
+		t.Errorf("something is in the error queue: %d bytes of control data, %v", n, err)
+	}
+}
