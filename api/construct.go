@@ -33,7 +33,8 @@ func Recv(fd int, buf []byte, tag uint64) Op {
 }
 
 // RecvBuffer receives into a buffer of group, taken when there is data. The
-// completion carries it as Buf with a Lease to give back. An empty group is ENOBUFS.
+// completion carries it as Buf with a Lease to give back. An empty group is ENOBUFS. With Bundle it takes as many
+// buffers as there is data for.
 func RecvBuffer(fd int, group uint16, tag uint64) Op {
 	return Op{Code: OpRecv, FD: fd32(fd), Group: group, Flags: BufferSelect, Tag: tag}
 }

@@ -253,6 +253,89 @@ var bundleCases = []Case{
 		},
 	},
 	{
+		ID: "BUF-21", Name: "ended on the way",
+		Explanation: "A receive with Bundle that is ended while it takes what is there has a last completion, and each byte is either in a buffer or left in the socket.",
+		Requires:    bundleFeats | api.FeatDeadlines,
+		Ops:         recvOnly | api.Ops(api.OpCancel),
+		Fn: func(t *T) {
+			t.EachStream(func(a, b int) {
+				for how := range 4 {
+					g := t.Group(api.BufferGroupOptions{Count: 64, Size: 4})
+					data := pattern(202)
+					t.Put(b, data)
+					t.ready(a, unix.POLLIN)
+					op := bundled(api.RecvBuffer(a, 0, 1))
+					if how == 3 {
+						op = op.Until(api.Now())
+					}
+					id := t.Submit(op)[0]
+					if how != 3 {
+						t.Perform()
+					}
+					switch how {
+					case 1:
+						t.Do(api.Cancel(id, 2)) // it may have ended
+					case 2:
+						t.must("close the group", g.Close())
+					}
+					got := ""
+					for more := true; more; {
+						c := t.Await(1)
+						if c.Res < 0 && (got != "" || int(c.Res) != ecanceled && int(c.Res) != etime) {
+							t.Fatalf("got %s after %d bytes", show(&c), len(got))
+						}
+						got += string(c.Buf)
+						more = c.More()
+						if c.Lease != 0 {
+							t.Release(g, c.Lease)
+						}
+					}
+					rest := make([]byte, len(data))
+					n := 0
+					if len(got) < len(data) {
+						var err error
+						n, err = readNow(a, rest)
+						t.must("read", err)
+					}
+					t.WantBytes([]byte(got+string(rest[:n])), data)
+					if how == 0 {
+						t.WantBytes([]byte(got), data)
+					}
+					if how != 2 {
+						t.WantCount(g, 64, 64)
+						t.must("close the group", g.Close())
+					}
+				}
+			})
+		},
+	},
+	{
+		ID: "BUF-21", Name: "in a chain",
+		Explanation: "The next operation of a chain starts behind the last completion of a receive with Bundle.",
+		Requires:    bundleFeats | api.FeatChains,
+		Ops:         recvOnly | api.Ops(api.OpNop),
+		Fn: func(t *T) {
+			a, b := t.Pair(false)
+			t.Group(api.BufferGroupOptions{Count: 16, Size: 4})
+			data := pattern(41)
+			t.Put(b, data)
+			t.Submit(bundled(api.RecvBuffer(a, 0, 1)).With(api.Link), api.Nop(2))
+			for i, c := range t.Wait(12) {
+				switch {
+				case i == 11:
+					if c.Tag != 2 {
+						t.Errorf("the last completion is %s", show(&c))
+					}
+				case c.Tag != 1 || c.More() != (i < 10) || string(c.Buf) != data[4*i:min(4*i+4, 41)]:
+					t.Errorf("completion %d is %s with %q", i, show(&c), c.Buf)
+				}
+			}
+			t.Submit(bundled(api.RecvBuffer(a, 5, 3)).With(api.Link), api.Nop(4))
+			t.AwaitRes(3, neg(unix.ENOBUFS))
+			t.AwaitRes(4, ecanceled)
+		},
+	},
+	{
 		ID: "BUF-22", Name: "datagrams and records",
 		Explanation: "On other than streams Bundle has no effect: a datagram or record is in one buffer, cut to its size.",
 		Requires:    bundleFeats,

@@ -138,6 +138,41 @@ var multishotCases = []Case{
 		},
 	},
 	{
+		ID: "MSH-4", Name: "out of buffers, datagrams",
+		Explanation: "A multishot receive that has used the last buffer waits for data like any other, and takes a buffer that is back by then.",
+		Requires:    bufferFeats,
+		Ops:         recvOnly,
+		Fn: func(t *T) {
+			for _, pair := range []func() (int, int){t.UDP, t.Dgrams} {
+				a, b := pair()
+				g := t.Group(api.BufferGroupOptions{Count: 2, Size: 4})
+				t.Submit(api.RecvMultishot(a, 0, 1))
+				t.Perform()
+				for range 3 {
+					t.Put(b, "1111")
+					first := t.WantBuffer(1, "1111")
+					t.Put(b, "2222")
+					second := t.WantBuffer(1, "2222")
+					t.StillPending(1)
+					t.Release(g, first)
+					t.Put(b, "3333")
+					third := t.WantBuffer(1, "3333")
+					t.StillPending(1)
+					t.Release(g, second)
+					t.Release(g, third)
+				}
+				t.Put(b, "1111")
+				t.Put(b, "2222")
+				t.WantBuffer(1, "1111")
+				t.WantBuffer(1, "2222")
+				t.StillPending(1)
+				t.Put(b, "3333")
+				t.AwaitRes(1, neg(unix.ENOBUFS))
+				t.must("close the group", g.Close())
+			}
+		},
+	},
+	{
 		ID: "MSH-5", Name: "cancelled",
 		Explanation: "A cancelled multishot receive ends with ErrCanceled, without More or a buffer, and takes no more data.",
 		Requires:    bufferFeats,

@@ -37,7 +37,7 @@ func TestGroupsAlike(t *testing.T) {
 			if err != nil {
 				b.need(t, &k.opt)
 			}
-			g := &groupScript{r: rand.New(rand.NewPCG(seed, 2)), e: e}
+			g := &groupScript{r: rand.New(rand.NewPCG(seed, 2)), room: rand.New(rand.NewPCG(seed, 3)), e: e}
 			err = g.run(200)
 			if c := e.Close(); err == nil {
 				err = c
@@ -62,20 +62,25 @@ func TestGroupsAlike(t *testing.T) {
 
 // groupScript is a random sequence of steps, the same for the same seed.
 type groupScript struct {
-	r   *rand.Rand
-	e   api.Engine
-	g   api.BufferGroup
-	log []string
+	r    *rand.Rand
+	room *rand.Rand // of Complete, which is not called as often by each backend
+	e    api.Engine
+	g    api.BufferGroup
+	log  []string
 
-	socks [3]struct {
-		rx, tx int
-		armed  bool // a multishot receive is in flight
-		sent   int  // bytes in the socket
-		at     int  // of the stream, what is to come next
-	}
-	held []api.Lease
-	low  int
-	dst  [16]api.Completion
+	socks [4]scriptSocket // the last takes datagrams
+	held  []api.Lease
+	low   int
+	dst   [16]api.Completion
+}
+
+type scriptSocket struct {
+	rx, tx int
+	armed  bool // a receive is in flight
+	id     api.OpID
+	sent   int   // bytes in the socket
+	at     int   // of the stream, what is to come next
+	grams  []int // the sizes of the datagrams in the socket
 }
 
 func (g *groupScript) run(steps int) error {
@@ -86,7 +91,11 @@ func (g *groupScript) run(steps int) error {
 		return err
 	}
 	for i := range g.socks {
-		p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		typ := unix.SOCK_STREAM
+		if i == len(g.socks)-1 {
+			typ = unix.SOCK_DGRAM
+		}
+		p, err := unix.Socketpair(unix.AF_UNIX, typ|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
@@ -94,7 +103,9 @@ func (g *groupScript) run(steps int) error {
 	}
 	for range steps {
 		i := g.r.IntN(len(g.socks))
-		switch k := g.r.IntN(10); {
+		switch k := g.r.IntN(11); {
+		case k == 10:
+			err = g.cancel(i)
 		case k < 4:
 			err = g.put(i)
 		case k < 6:
@@ -127,13 +138,16 @@ func (g *groupScript) put(i int) error {
 		return fmt.Errorf("write: %d, %w", n, err)
 	}
 	s.sent += len(b)
+	if i == len(g.socks)-1 {
+		s.grams = append(s.grams, len(b))
+	}
 	g.say("put %d into %d", len(b), i)
 	return g.settle(i)
 }
 
 func (g *groupScript) receive(i int, multishot, bundle bool) error {
 	s := &g.socks[i]
-	if s.armed || !multishot && s.sent == 0 {
+	if s.armed {
 		return nil
 	}
 	op := api.RecvBuffer(s.rx, 0, uint64(i))
@@ -143,10 +157,11 @@ func (g *groupScript) receive(i int, multishot, bundle bool) error {
 	if bundle {
 		op = op.With(api.Bundle)
 	}
-	if n, err := g.e.Submit([]api.Op{op}); n != 1 || err != nil {
+	ops := []api.Op{op}
+	if n, err := g.e.Submit(ops); n != 1 || err != nil {
 		return err
 	}
-	s.armed = true
+	s.armed, s.id = true, ops[0].ID
 	g.say("receive from %d, multishot %v", i, multishot)
 	if s.sent > 0 {
 		return g.settle(i)
@@ -163,7 +178,7 @@ func (g *groupScript) receive(i int, multishot, bundle bool) error {
 func (g *groupScript) settle(i int) error {
 	s := &g.socks[i]
 	for s.armed && s.sent > 0 {
-		n, err := g.e.Complete(g.dst[:], api.Wait{Min: 1, Deadline: api.After(crossWait)})
+		n, err := g.e.Complete(g.dst[:1+g.room.IntN(len(g.dst))], api.Wait{Min: 1, Deadline: api.After(crossWait)})
 		if err != nil || n == 0 {
 			return fmt.Errorf("%d completions: %w", n, err)
 		}
@@ -173,13 +188,16 @@ func (g *groupScript) settle(i int) error {
 			if int(c.Tag) != i {
 				return fmt.Errorf("a completion of %d when it was the turn of %d", c.Tag, i)
 			}
-			for _, x := range c.Buf {
-				if x != byte(s.at) {
-					return fmt.Errorf("byte %d of the stream %d is %d", s.at, i, x)
+			for k, x := range c.Buf {
+				if x != byte(s.at+k) {
+					return fmt.Errorf("byte %d of the stream %d is %d", s.at+k, i, x)
 				}
-				s.at++
 			}
-			s.sent -= len(c.Buf)
+			n := len(c.Buf)
+			if n > 0 && len(s.grams) > 0 { // the rest of it is lost
+				n, s.grams = s.grams[0], s.grams[1:]
+			}
+			s.at, s.sent = s.at+n, s.sent-n
 			if c.Lease != 0 {
 				g.held = append(g.held, c.Lease)
 			}
@@ -189,6 +207,24 @@ func (g *groupScript) settle(i int) error {
 		}
 	}
 	g.say("settled")
+	return nil
+}
+
+// cancel ends a receive that waits.
+func (g *groupScript) cancel(i int) error {
+	s := &g.socks[i]
+	if !s.armed {
+		return nil
+	}
+	if n, err := g.e.CancelSync(api.Cancel(s.id, 0), crossWait); n != 1 || err != nil {
+		return fmt.Errorf("CancelSync: %d, %w", n, err)
+	}
+	n, err := g.e.Complete(g.dst[:], api.Wait{Min: 1, Deadline: api.After(crossWait)})
+	if n != 1 || err != nil || g.dst[0].Err() != api.ErrCanceled || g.dst[0].Tag != uint64(i) {
+		return fmt.Errorf("%d completions, %+v, %w", n, g.dst[0], err)
+	}
+	s.armed = false
+	g.say("cancel %d", i)
 	return nil
 }
 

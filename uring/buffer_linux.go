@@ -90,11 +90,11 @@ func (d *driver) encodeSelected(q *iouring.SQE, s *core.Slot) {
 	case op.Code == api.OpRecv:
 		// MSG_TRUNC would report more bytes than there are in the buffer.
 		q.PrepRecv(op.FD, nil, 0, msgFlags(op)&^unix.MSG_TRUNC)
-		if op.Flags&api.Multishot != 0 {
+		switch {
+		case op.Flags&api.Multishot != 0 && (!s.Group.Incremental() || s.FD.Kind&streamFD != 0):
 			q.Ioprio = iouring.IORING_RECV_MULTISHOT
-		}
-		if op.Flags&(api.Multishot|api.DontWait) == 0 && s.Group.Incremental() && !s.Holds() {
-			// What it remembers when it has to wait would be wrong: see reapPieces.
+		case op.Flags&api.DontWait == 0 && s.Group.Incremental() && !s.Holds():
+			// What it remembers when it has to wait would be wrong: see reapPieces. A datagram would lose its end.
 			q.Ioprio |= iouring.IORING_RECVSEND_POLL_FIRST
 		}
 		if op.Flags&api.Bundle != 0 {
@@ -169,6 +169,7 @@ func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
 		d.goOn(s)
 	default:
 		if !s.Group.Incremental() { // where a buffer stays until it is full
+			s.Group.Touch(bid)
 			d.Recycle(s.Group, bid) // it was taken and not used
 		}
 		if res < 0 {
@@ -210,6 +211,7 @@ func (d *driver) endBuffer(s *core.Slot, bid uint16, n int32) {
 // selectedEmpty ends a RecvMsgMultishot, as the kernel has done, with a message whose payload is empty, unless that is nothing but the end of the stream.
 func (d *driver) selectedEmpty(s *core.Slot, bid uint16, res int32) {
 	if core.Blank(s, s.Group.Bytes(bid)) {
+		s.Group.Touch(bid)
 		d.Recycle(s.Group, bid)
 		d.e.End(s, 0)
 		return
@@ -221,6 +223,8 @@ func (d *driver) selectedEmpty(s *core.Slot, bid uint16, res int32) {
 func (d *driver) selectFailed(s *core.Slot, res int32) {
 	op := &s.Op
 	switch {
+	case res == -int32(unix.ENOBUFS) && !s.Holds():
+		d.noBuffer(s)
 	case op.Code != api.OpRead:
 		d.fail(s, res)
 	case res == -int32(unix.ESPIPE) && op.Off > 0,
@@ -238,6 +242,24 @@ func (d *driver) selectFailed(s *core.Slot, res int32) {
 	default:
 		d.fail(s, res)
 	}
+}
+
+// noBuffer is called when the kernel has found no buffer. A multishot looks for one before it knows of data, where the socket does not tell how much there
+// is (datagrams; Unix streams before Linux 6.17), and by now some may be back. It is due when there is data, and no buffer still.
+func (d *driver) noBuffer(s *core.Slot) {
+	if s.Group.Available() == 0 && !s.Ending() {
+		d.count.Enters++
+		got, errno := sysx.Poll1(s.Op.FD, api.PollIn)
+		switch {
+		case errno != 0 || got != 0:
+			d.e.End(s, -int32(unix.ENOBUFS))
+			return
+		case s.Op.Flags&api.DontWait != 0:
+			d.e.End(s, -int32(unix.EAGAIN))
+			return
+		}
+	}
+	d.goOn(s)
 }
 
 // endless says whether the file of s has no positions.

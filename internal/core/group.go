@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/invariants"
 )
 
 // Group implements api.BufferGroup. Its memory is on the Go heap, so that a program which
@@ -20,6 +21,9 @@ type Group struct {
 	gone []uint16 // the ids of those that have gone
 	free []uint16 // where the driver does not hand out the buffers itself; the last is the next
 	gens []uint32 // by id: odd while the buffer is out. Of an incremental group: the generation before that of the first piece in it
+
+	// spoilt are the buffers that their release has mangled, and that nobody has had since; in the invariants build.
+	spoilt []bool
 
 	count  int // how many there are
 	target int // how many there shall be: count comes down to it as leases come back
@@ -116,12 +120,16 @@ func (g *Group) grow(n int) []uint16 {
 			ids[i] = g.gone[last]
 			g.gone = g.gone[:last]
 			g.bufs[ids[i]] = b
+			g.Touch(ids[i]) // it is other memory
 			continue
 		}
 		ids[i] = uint16(len(g.bufs))
 		g.bufs = append(g.bufs, b)
 		// Above all leases of former groups, so that none of them fits a group with the same id.
 		g.gens = append(g.gens, g.e.genBase)
+		if invariants.Enabled {
+			g.spoilt = append(g.spoilt, false)
+		}
 		if g.parts != nil {
 			g.parts.of = append(g.parts.of, part{})
 		}
@@ -202,8 +210,16 @@ func (g *Group) TakeNext() (bid uint16, ok bool) {
 
 // Untake gives a buffer back that Take or TakeNext took and no completion carries. Of several, the last goes first.
 func (g *Group) Untake(bid uint16) {
+	g.Touch(bid)
 	if g.parts == nil || g.parts.current != int32(bid) {
 		g.free = append(g.free, bid)
+	}
+}
+
+// Touch is for a driver that has had a buffer, perhaps changed it, and delivers it in no completion.
+func (g *Group) Touch(bid uint16) {
+	if invariants.Enabled {
+		g.spoilt[bid] = false
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/invariants"
 )
 
 // TestGroupAtRandom leases, releases and resizes in any order, and compares what the group says with what a list of buffers says. No
@@ -52,6 +53,38 @@ func TestGroupAtRandom(t *testing.T) {
 				t.Errorf("seed %d: %d of %d buffers available when all leases are back", seed, m.g.Available(), m.g.Count())
 			}
 		}
+	}
+}
+
+// TestWriteAfterRelease checks that a program which writes to a buffer that it has given back is found out when the buffer is used
+// next, in the invariants build.
+func TestWriteAfterRelease(t *testing.T) {
+	e, _ := open(t, nil)
+	bg, err := e.NewBufferGroup(api.BufferGroupOptions{Count: 1, Size: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := bg.(*Group)
+	again := func(touch func(b []byte)) (caught bool) {
+		bid, _ := g.Take()
+		b, l, _ := g.lease(bid, 8)
+		if err := g.Release(l); err != nil {
+			t.Fatal(err)
+		}
+		touch(b)
+		defer func() { caught = recover() != nil }()
+		bid, _ = g.Take()
+		g.Rest(bid)[0] = 'x' // what is received
+		_, l, _ = g.lease(bid, 1)
+		return g.Release(l) != nil
+	}
+	for range 2 {
+		if again(func([]byte) {}) {
+			t.Error("a buffer that nobody has touched counts as written to")
+		}
+	}
+	if got := again(func(b []byte) { b[7]++ }); got != invariants.Enabled {
+		t.Errorf("a write after the release was found out: %v", got)
 	}
 }
 

@@ -36,6 +36,12 @@ func (g *Group) lease(bid uint16, n int32) (b []byte, l api.Lease, more bool) {
 	if g.parts != nil {
 		return g.leasePiece(bid, n)
 	}
+	if invariants.Enabled {
+		if g.spoilt[bid] && !invariants.Mangled(g.bufs[bid][n:]) {
+			invariants.Check(false, "buffer %d of group %d was written to after its release", bid, g.id)
+		}
+		g.spoilt[bid] = false
+	}
 	g.gens[bid]++
 	b = g.bufs[bid][:n:n]
 	raceLease(b)
@@ -89,6 +95,9 @@ func (g *Group) Release(l api.Lease) error {
 	}
 	raceRelease(g.bufs[bid])
 	invariants.Mangle(g.bufs[bid])
+	if invariants.Enabled {
+		g.spoilt[bid] = true
+	}
 	g.gens[bid]++
 	g.back(bid)
 	return nil

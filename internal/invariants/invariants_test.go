@@ -54,6 +54,13 @@ func TestMangle(t *testing.T) {
 		t.Errorf("Enabled = %v, mangled = %v", Enabled, got)
 	}
 	Mangle(nil)
+	if !Mangled(b) || !Mangled(nil) {
+		t.Error("what Mangle has left is said to have changed")
+	}
+	b[1]++
+	if Mangled(b) == Enabled {
+		t.Errorf("Enabled = %v, and so is the answer for what has changed", Enabled)
+	}
 }
 
 func TestSeal(t *testing.T) {

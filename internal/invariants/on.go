@@ -46,6 +46,16 @@ func Mangle(b []byte) {
 	}
 }
 
+// Mangled says whether b is still as Mangle has left it.
+func Mangled(b []byte) bool {
+	for _, c := range b {
+		if c != mangled {
+			return false
+		}
+	}
+	return true
+}
+
 // lines are buffers for goroutineID, pooled so that tests which count allocations hold in this build too.
 var lines = sync.Pool{New: func() any { return new([64]byte) }}
 
