@@ -6,13 +6,15 @@
 # The cases, all of them unless some are named:
 #
 #	direct   uring, depth 64, O_DIRECT, registered file and buffers; fio --ioengine=io_uring --fixedbufs --registerfiles
-#	cached   the same through the page cache, which holds the whole file
+#	batched  the same, and fio told to submit and to wait for 16 at a time, too
+#	cached   as direct, through the page cache, which holds the whole file
 #	depth    uring with depth 64 and psync with one thread, both of sluice, O_DIRECT
 #	workers  epoll, poll and select, depth 64, with a pool of 16 workers, O_DIRECT; fio --ioengine=psync --numjobs=16
 #
 # It prints the medians of REPS runs (9) of SECONDS each (3), and the medians of the ratios of neighbouring runs. CPU time is that of the whole
 # process of sluice (getrusage), and of fio what it says of its jobs, which leaves out its start. -f adds an option to fio, as
-# -f --iodepth_batch=16. Without it fio submits each read by a system call of its own, as it does by default.
+# -f --norandommap. sluice waits for 16 completions at a time, for a millisecond at most; fio submits each read by itself and waits for one, which
+# is its default, but in the case batched.
 set -euo pipefail
 here=$PWD
 source "$(dirname "$0")/ratio.bash"
@@ -30,7 +32,7 @@ while getopts n:t:d:s:f: o; do
 done
 shift $((OPTIND - 1))
 cases=("$@")
-if [ $# -eq 0 ]; then cases=(direct cached depth workers); fi
+if [ $# -eq 0 ]; then cases=(direct batched cached depth workers); fi
 if [[ $dir != /* ]]; then dir=$here/$dir; fi
 
 need fio fio
@@ -41,10 +43,15 @@ file=$(mktemp -u "$dir/sluice-ratio-XXXXXX")
 trap 'rm -f "$results" "$file"' EXIT
 bin/sluice bench file --path "$file" --size "$size" --duration 10ms --backend psync >/dev/null
 
+# fio's jobs begin a session each, and with sched_autogroup_enabled the kernel shares out the CPUs among sessions. So that both have
+# the same share while others are at work, sluice gets a session, too.
+session=()
+if command -v setsid >/dev/null; then session=(setsid --wait); fi
+
 # ours OPTION... prints operations per second and microseconds of CPU time per operation.
 ours() {
 	local out
-	out=$(bin/sluice bench file --path "$file" --rw randread --bs 4k --duration "${seconds}s" --json "$@")
+	out=$("${session[@]}" bin/sluice bench file --path "$file" --rw randread --bs 4k --duration "${seconds}s" --json "$@")
 	echo "$(field iops <<<"$out") $(field cpu_us_per_op <<<"$out")"
 }
 
@@ -72,12 +79,16 @@ alternate() {
 	compare A B "$results" "operations per second" "CPU µs per operation"
 }
 
-uring="ours --backend uring --depth 64 --fixed"
+uring="ours --backend uring --depth 64 --batch 16 --batch-wait 1ms --fixed"
 fio_uring="theirs 1 --ioengine=io_uring --iodepth=64 --fixedbufs --registerfiles"
 for c in "${cases[@]}"; do
 	case $c in
 	direct)
 		alternate "O_DIRECT, depth 64" "$uring --direct" "$fio_uring --direct=1"
+		;;
+	batched)
+		alternate "O_DIRECT, depth 64, both 16 at a time" "$uring --direct" \
+			"$fio_uring --direct=1 --iodepth_batch_submit=16 --iodepth_batch_complete_min=16"
 		;;
 	cached)
 		cat "$file" >/dev/null

@@ -9,6 +9,21 @@ import (
 )
 
 var linuxMutants = []fault{
+	{"the block before", "FIL-18", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpRead && op.Off >= 4096 && len(op.Buf) == 4096 {
+			op.Off -= 4096
+		}
+	})}},
+	{"the position of a direct file stays", "FIL-18", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpRead && op.Off == api.CurrentPosition {
+			op.Off = 0
+		}
+	})}},
+	{"a direct read takes any length", "FIL-18", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpRead && c.Res == -int32(syscall.EINVAL) {
+			c.Res = 0
+		}
+	})}},
 	{"waitid does not tell the status", "CHD-2", mutant{submit: changed(func(_ *mutant, op *api.Op) {
 		if op.Code == api.OpWaitid {
 			op.Args = &api.Args{}

@@ -102,7 +102,7 @@ func (d *driver) ended(s *core.Slot, res int32, flags uint32) {
 		d.waited(s, res)
 	case api.OpFutexWait, api.OpFutexWaitv:
 		d.futexWaited(s, res)
-	case api.OpConnect, api.OpFsync:
+	case api.OpNop, api.OpConnect, api.OpFsync:
 		if res < 0 {
 			d.fail(s, res)
 			return

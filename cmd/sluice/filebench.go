@@ -35,6 +35,7 @@ type benchFileCmd struct {
 	size       sizeValue // 0: all of the file
 	depth      int
 	batch      int
+	batchWait  time.Duration
 	jobs       int
 	workers    int
 	direct     bool
@@ -99,6 +100,7 @@ baseline without an engine, one thread per job and one operation at a time.`,
 	f.Var(&b.size, "size", "how much of the file is used, and how large it is made when it is not there (default: all of it)")
 	f.IntVar(&b.depth, "depth", 64, "operations in flight per job")
 	f.IntVar(&b.batch, "batch", 1, "completions to wait for at a time")
+	f.DurationVar(&b.batchWait, "batch-wait", 0, "how long to wait for --batch completions before one is enough (default: for ever)")
 	f.IntVar(&b.jobs, "jobs", 1, "how many goroutines work, each with an engine of its own")
 	f.IntVar(&b.workers, "workers", 0, "threads per engine for what may block (default: the engine's)")
 	f.BoolVar(&b.direct, "direct", false, "go around the page cache (O_DIRECT)")
@@ -146,6 +148,9 @@ func (b *benchFileCmd) check() error {
 		if err := checkRange(c.flag, c.n, c.lo, c.hi); err != nil {
 			return err
 		}
+	}
+	if b.batchWait < 0 || b.batchWait > time.Second {
+		return usagef("--batch-wait must be from 0s to 1s, not %v", b.batchWait)
 	}
 	if need := int64(b.jobs) * int64(b.depth) * int64(b.bs); need > memoryMax {
 		return usagef("%d jobs with %d buffers of %d bytes need 2 GiB or more of memory", b.jobs, b.depth, b.bs)
@@ -198,6 +203,7 @@ type fileResult struct {
 	BlockSize  int64   `json:"bs"`
 	Size       int64   `json:"size"`
 	Depth      int     `json:"depth"`
+	Batch      int     `json:"batch"`
 	Jobs       int     `json:"jobs"`
 	Direct     bool    `json:"direct"`
 	Files      bool    `json:"registered_files"`
@@ -226,7 +232,11 @@ type fileResult struct {
 }
 
 func (r *fileResult) print(w io.Writer) error {
-	how := fmt.Sprintf("depth %d, %d job", r.Depth, r.Jobs)
+	how := fmt.Sprintf("depth %d", r.Depth)
+	if r.Batch > 1 {
+		how += fmt.Sprintf(", %d at a time", r.Batch)
+	}
+	how += fmt.Sprintf(", %d job", r.Jobs)
 	if r.Jobs > 1 {
 		how += "s"
 	}

@@ -69,7 +69,7 @@ func TestFileBench(t *testing.T) {
 			continue
 		}
 		for _, rw := range patterns {
-			for _, how := range []string{"", "--verify", "--registered-files", "--fixed", "--fixed --verify", "--jobs 3 --verify", "--batch 5 --wait park"} {
+			for _, how := range []string{"", "--verify", "--registered-files", "--fixed", "--fixed --verify", "--jobs 3 --verify", "--batch 5 --wait park", "--batch 5 --batch-wait 100us"} {
 				if name == psyncName && how != "" && how != "--verify" && how != "--jobs 3 --verify" {
 					continue
 				}
@@ -115,7 +115,7 @@ func TestFileBenchSchema(t *testing.T) {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	want := strings.Fields(`backend bs bytes_per_s cpu_system_us_per_op cpu_us_per_op cpu_user_us_per_op depth direct entries_per_op interrupted
+	want := strings.Fields(`backend batch bs bytes_per_s cpu_system_us_per_op cpu_us_per_op cpu_user_us_per_op depth direct entries_per_op interrupted
 		iops jobs max_us mean_us operations p50_us p90_us p999_us p99_us path registered_buffers registered_files rw seconds size verified`)
 	if !slices.Equal(keys, want) {
 		t.Errorf("keys\n%v, want\n%v", keys, want)
@@ -125,11 +125,11 @@ func TestFileBenchSchema(t *testing.T) {
 func TestFileBenchPrint(t *testing.T) {
 	figure := func(f float64) *float64 { return &f }
 	r := fileResult{
-		Backend: "uring", RW: "randread", BlockSize: 4096, Depth: 64, Jobs: 1, Direct: true, Files: true, Buffers: true,
+		Backend: "uring", RW: "randread", BlockSize: 4096, Depth: 64, Batch: 16, Jobs: 1, Direct: true, Files: true, Buffers: true,
 		Seconds: 2, Operations: 1000, IOPS: 500, Bandwidth: 2048000, Mean: figure(1.25), P50: figure(2), P90: figure(3), P99: figure(4),
 		P999: figure(5), Max: figure(6), UserMicros: figure(0.25), SystemMicros: figure(1), CPUMicros: figure(1.25), Entries: figure(0.0625),
 	}
-	const full = `file         randread of 4096 bytes, depth 64, 1 job, direct, registered file, registered buffers, 2.00 s, on uring
+	const full = `file         randread of 4096 bytes, depth 64, 16 at a time, 1 job, direct, registered file, registered buffers, 2.00 s, on uring
 operations   1000, 500/s, 2.0 MiB/s
 latency      mean 1.2  p50 2.0  p90 3.0  p99 4.0  p99.9 5.0  max 6.0 µs
 cpu          1.25 µs per operation: user 0.25, system 1.00
@@ -190,6 +190,7 @@ func TestFileBenchErrors(t *testing.T) {
 		{"--path F --depth 0", 2, "--depth must be from 1 to 16384"},
 		{"--path F --depth 20000", 2, "--depth"},
 		{"--path F --depth 8 --batch 9", 2, "--batch must be from 1 to 8"},
+		{"--path F --batch-wait 2s", 2, "--batch-wait must be from 0s to 1s"},
 		{"--path F --jobs 0", 2, "--jobs"},
 		{"--path F --workers 5000", 2, "--workers"},
 		{"--path F --depth 10000 --bs 1m", 2, "2 GiB or more of memory"},

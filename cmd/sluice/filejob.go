@@ -73,12 +73,12 @@ func newFileJob(r *fileRun, i int) (*fileJob, error) {
 
 func (j *fileJob) buf(i int) []byte { return j.mem[i*j.bs : (i+1)*j.bs : (i+1)*j.bs] }
 
-// enters is how many system calls the job has made. Any goroutine may call it.
-func (j *fileJob) enters() uint64 {
+// enters is how many system calls the job has made for ops operations. Any goroutine may call it.
+func (j *fileJob) enters(ops uint64) uint64 {
 	if e := j.eng.Load(); e != nil {
 		return (*e).Stats().Enters
 	}
-	return j.count.Load() // one for each operation
+	return ops // one for each
 }
 
 // run does the work. It calls ready when it can begin, which returns when it shall.
@@ -170,7 +170,7 @@ func (j *fileJob) pump(e api.Engine) error {
 		if _, err := e.Submit(ops); err != nil {
 			return err
 		}
-		n, err := e.Complete(done, api.Wait{Min: min(j.r.batch, busy)})
+		n, err := e.Complete(done, api.Wait{Min: min(j.r.batch, busy), Batch: j.r.batchWait})
 		if err != nil {
 			return err
 		}

@@ -43,8 +43,9 @@ type meters struct {
 func (r *fileRun) read() meters {
 	var m meters
 	for _, j := range r.jobs {
-		m.ops += j.count.Load()
-		m.enters += j.enters()
+		ops := j.count.Load()
+		m.ops += ops
+		m.enters += j.enters(ops)
 	}
 	m.user, m.system = cpuTimes()
 	m.at = api.Now()
@@ -139,7 +140,7 @@ func (r *fileRun) watch(ctx context.Context, ended <-chan error) []error {
 func (r *fileRun) result() *fileResult {
 	b := r.benchFileCmd
 	res := &fileResult{
-		Backend: r.engine, Path: b.path, RW: b.rw, BlockSize: int64(b.bs), Size: r.file.size, Depth: b.depth, Jobs: b.jobs,
+		Backend: r.engine, Path: b.path, RW: b.rw, BlockSize: int64(b.bs), Size: r.file.size, Depth: b.depth, Batch: b.batch, Jobs: b.jobs,
 		Direct: b.direct, Files: b.registered, Buffers: b.fixed, Interrupted: r.early, duration: b.duration,
 	}
 	hist := newFileHistogram()
