@@ -76,7 +76,7 @@ func SendMsgZC(fd int, m *Msg, tag uint64) Op {
 // SendBundle sends what BufferGroup.Queue has put in line, up to 256 buffers of it, in order; on other than a stream socket as one datagram or record.
 // Res is the number of bytes, which may be short only when
 // it fails, is cancelled, runs out of time on the way, or has DontWait. Each buffer of which a byte has been sent is free again afterwards, and the others stay in line. Nothing in line is
-// ENOBUFS, also when there is no such group. One at a time can be in flight per group (EBUSY).
+// ENOBUFS, also when there is no such group. One at a time can be in flight per group (EBUSY). MSG_ZEROCOPY in Arg has no effect.
 func SendBundle(fd int, group uint16, tag uint64) Op {
 	return Op{Code: OpSend, FD: fd32(fd), Group: group, Flags: BufferSelect | Bundle, Tag: tag}
 }

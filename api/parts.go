@@ -21,17 +21,19 @@ const (
 	PartsName = 128
 )
 
-// PartsOf takes apart what a RecvMsgMultishot with m has put into buf. ok is false for a buf that is nothing of the kind.
+// PartsOf takes apart what a RecvMsgMultishot with m has put into buf, which is Completion.Buf; of m it looks at len(m.Control) alone, which must be what it was
+// when the operation was submitted. ok is false for a buf that is nothing of the kind. Any goroutine may call it.
 func PartsOf(buf []byte, m *Msg) (p Parts, ok bool) {
-	if m == nil || len(buf) < PartsHead+PartsName+len(m.Control) {
+	const controlAt = PartsHead + PartsName
+	if m == nil || len(buf) < controlAt+len(m.Control) {
 		return Parts{}, false
 	}
-	name := binary.NativeEndian.Uint32(buf)
-	control := binary.NativeEndian.Uint32(buf[4:])
-	rest := buf[PartsHead+PartsName+len(m.Control):]
+	// The lengths are those of what has come, which may be more than there was room for.
+	name := PartsHead + int(min(binary.NativeEndian.Uint32(buf), PartsName))
+	control := controlAt + int(min(uint64(binary.NativeEndian.Uint32(buf[4:])), uint64(len(m.Control))))
+	p.Name = buf[PartsHead:name:name]
+	p.Control = buf[controlAt:control:control]
+	p.Payload = buf[controlAt+len(m.Control):]
 	p.Flags = int(int32(binary.NativeEndian.Uint32(buf[12:])))
-	p.Name = buf[PartsHead:][:min(name, PartsName)]
-	p.Control = buf[PartsHead+PartsName:][:min(uint64(control), uint64(len(m.Control)))]
-	p.Payload = rest
 	return p, true
 }

@@ -52,7 +52,7 @@ func (t *T) eachSourceOfBytes(f func(r, w int)) {
 
 // selectedCases are those on provided buffers that are about more than receives.
 func selectedCases() []Case {
-	return slices.Concat(readBufferCases, readMultishotCases, recvMsgBufferCases, sendBundleCases, selectedSystemCases())
+	return slices.Concat(mixedCases, readBufferCases, readMultishotCases, recvMsgBufferCases, sendBundleCases, selectedSystemCases())
 }
 
 var readBufferCases = []Case{
@@ -180,6 +180,42 @@ var readBufferCases = []Case{
 			t.Release(g, lease)
 			t.into(g, current(r, 0, 6), "kept")
 			t.into(g, current(fd, 0, 7), "cont")
+		},
+	},
+	{
+		ID: "RDB-3", Name: "more reads than buffers",
+		Explanation: "Of many reads at a time as many succeed as there are buffers, and the others are ENOBUFS.",
+		Requires:    api.FeatBufferGroups,
+		Ops:         readOnly,
+		Fn: func(t *T) {
+			const n, size, count = 40, 4096, 8
+			content := pattern(n * size)
+			fd := t.File(content)
+			g := t.Group(api.BufferGroupOptions{Count: count, Size: size})
+			for _, evict := range []bool{false, true} {
+				if evict {
+					t.Evict(fd)
+				}
+				for i := range n {
+					t.Submit(api.ReadBuffer(fd, 0, int64(i*size), uint64(i)))
+				}
+				var leases []api.Lease
+				for i := range n {
+					c := t.Await(uint64(i))
+					if c.Res == int32(neg(unix.ENOBUFS)) {
+						continue
+					}
+					t.WantBytes(c.Buf, content[i*size:(i+1)*size])
+					leases = append(leases, c.Lease)
+				}
+				if len(leases) != count {
+					t.Errorf("%d reads have succeeded, want %d", len(leases), count)
+				}
+				t.available(g, 0)
+				for _, l := range leases {
+					t.Release(g, l)
+				}
+			}
 		},
 	},
 	{

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"strings"
+
 	"github.com/sluiceio/sluice/api"
 	"golang.org/x/sys/unix"
 )
@@ -130,6 +132,26 @@ var partsControlCases = []Case{
 				if reaped > 0 {
 					t.must("release", g.Release(dst[0].Lease))
 				}
+			}
+		},
+	},
+	{
+		ID: "SBN-8", Name: "MSG_ZEROCOPY",
+		Explanation: "Asking for MSG_ZEROCOPY has no effect on a SendBundle, whose buffers are used anew when it has ended.",
+		Requires:    sendBundleFeats,
+		Ops:         sendOnly,
+		Fn: func(t *T) {
+			a, b := t.TCP(false)
+			t.set(a, unix.SOL_SOCKET, unix.SO_ZEROCOPY, 1)
+			g := t.senders(0, 2, 1<<15)
+			for i := range 20 {
+				want := strings.Repeat(string(rune('a'+i)), 1<<15)
+				t.queue(g, want, want)
+				t.Want(arg(api.SendBundle(a, 0, 1), unix.MSG_ZEROCOPY), 1<<16)
+				t.WantGet(b, want+want)
+			}
+			if _, _, _, _, err := unix.Recvmsg(a, nil, make([]byte, 128), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT); err != unix.EAGAIN {
+				t.Errorf("the socket has notifications of zero-copy sends: %v", err)
 			}
 		},
 	},

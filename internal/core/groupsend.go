@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/invariants"
+	"github.com/sluiceio/sluice/internal/sysx"
 )
 
 // bundleMax is how many buffers a SendBundle takes at most: as many as the kernel does (PEEK_MAX_IMPORT in io_uring/kbuf.c).
@@ -83,7 +84,8 @@ func (e *Engine) startBundle(s *Slot, g *Group) bool {
 		e.End(s, -int32(syscall.EBUSY))
 		return false
 	}
-	s.Op.Flags |= api.WaitAll // what has been sent in part is not sent again
+	s.Op.Flags |= api.WaitAll     // what has been sent in part is not sent again
+	s.Op.Arg &^= sysx.MsgZeroCopy // the buffers are used anew when it has ended
 	s.Group = g
 	g.users++
 	g.line.busy, g.line.asked, g.line.taken, g.line.moved = true, 0, 0, 0
