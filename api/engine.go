@@ -91,6 +91,16 @@ type Engine interface {
 	// table, ENXIO when from has none, EINVAL when from is this engine or none of sluice's; ErrClosed (of either), ErrNotOwner.
 	CloneBuffers(from Engine) error
 
+	// RegisterPersonality keeps the credentials that the calling thread has now (user, groups, capabilities), for operations with Op.As. A goroutine
+	// that changes those of its thread (setfsuid(2)) must be locked to it. At most 255. Linux 5.6. Backends: uring. Errors:
+	//   - *UnsupportedError: Features has no FeatPersonality, since a system call has the credentials of its thread, or Options.Restrict leaves out
+	//     all operations that take one
+	//   - ENOSPC: there are 255, as syscall.Errno; ErrClosed, ErrNotOwner, or an error of the system
+	RegisterPersonality() (Personality, error)
+
+	// UnregisterPersonality drops one. Operations that have begun go on. Errors: EINVAL when there is none such; ErrClosed, ErrNotOwner.
+	UnregisterPersonality(p Personality) error
+
 	// NewBufferGroup makes a group of provided buffers for BufferSelect.
 	NewBufferGroup(o BufferGroupOptions) (BufferGroup, error)
 

@@ -33,9 +33,10 @@ const (
 	FeatMultishotRead                        // ReadMultishot
 	FeatZeroCopy                             // SendZC, SendMsgZC
 	FeatQueueResize                          // ResizeQueues
+	FeatPersonality                          // RegisterPersonality, Op.As
 
 	// AllFeatures is every feature there is.
-	AllFeatures = FeatQueueResize<<1 - 1
+	AllFeatures = FeatPersonality<<1 - 1
 )
 
 var featureNames = []string{
@@ -43,7 +44,7 @@ var featureNames = []string{
 	"ordered", "cancel-fd", "safe-close", "deadlines", "park", "async-files",
 	"chains", "drain", "post", "fixed-files", "direct-files", "fixed-buffers", "clone-buffers", "incremental", "bundles",
 	"group-resize", "multishot-recvmsg", "multishot-read", "zero-copy",
-	"queue-resize",
+	"queue-resize", "personality",
 }
 
 // Has says whether all of the features in g are in f.

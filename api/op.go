@@ -165,7 +165,18 @@ type Op struct {
 	Group uint16
 	// Code says what to do.
 	Code OpCode
+	// Personality is whose credentials it is done with. 0: those of the engine's thread. Op.As sets it.
+	Personality Personality
 }
+
+// Personality is what RegisterPersonality has registered, 1 to 255; 0 is none.
+type Personality uint8
+
+// As has the operation done with other credentials: user, groups and capabilities are those that the thread had which called
+// RegisterPersonality. For openat, openat2, statx, unlinkat, renameat, mkdirat, symlinkat, linkat, the extended attributes, connect and bind; EINVAL for
+// others, and for what is not registered when the operation begins. EOPNOTSUPP where the engine does the operation by system calls
+// (Features has it as Emulated): those would have the credentials of the thread.
+func (op Op) As(p Personality) Op { op.Personality = p; return op }
 
 // CurrentPosition as Op.Off reads or writes at the position of the file, and moves it.
 // Operations at the current position take effect in the order of submission; those with a

@@ -31,6 +31,12 @@ type RingOptions struct {
 	// sleeps after the longer SQIdle. Without SQPoll it shares the kernel's workers, which since Linux 5.12 all rings of a
 	// thread do anyhow. Either engine may be closed first. Saves a processor. Default: nil, share nothing. Backends: uring.
 	Attach Engine
+	// IOPoll has reads and writes of files that were opened with O_DIRECT completed by asking the device again and again, on a ring of its own, rather than by
+	// its interrupt. While any of them is in flight, Complete looks and does not wait: it takes all of the thread's processor. Pays on devices that have queues
+	// for it (NVMe with the module parameter poll_queues) and answer within some ten microseconds. Where the device or the file system has none,
+	// the kernel says so, and the operation is done as any other, at the cost of one attempt per file. It is looked at once per fd whether it has O_DIRECT.
+	// Such operations cannot be cancelled any more. Default: IOPollOff. Backends: uring.
+	IOPoll IOPoll
 	// BoundedWorkers limits the kernel's worker threads for work that takes a bounded time: regular files and block devices.
 	// 1 to 32768, and not more than RLIMIT_NPROC. They belong to the thread that owns the engine, on each NUMA node, and all rings
 	// of that thread share them, and the limit; Close puts back what it was. What finds no worker waits. Costs nothing. Pays where a burst of file operations
@@ -107,6 +113,19 @@ const (
 	// TaskrunInterrupt interrupts the thread for it, as kernels before 5.19 do. Completions are there without any system call, which pays
 	// for one who looks for them very often (Spin) and does much else; each costs an interrupt of the processor.
 	TaskrunInterrupt
+)
+
+// IOPoll says how to find out that a device has done what it was asked for.
+type IOPoll uint8
+
+const (
+	// IOPollOff waits for the interrupt of the device.
+	IOPollOff IOPoll = iota
+	// IOPollBusy asks the device without a pause (IORING_SETUP_IOPOLL).
+	IOPollBusy
+	// IOPollHybrid sleeps for half of the time that it takes as a rule, and then asks (IORING_SETUP_HYBRID_IOPOLL, Linux 6.13): half of the
+	// processor for a few microseconds more.
+	IOPollHybrid
 )
 
 // MaxRingWorkers bounds BoundedWorkers and UnboundedWorkers: the kernel's own bound on threads is 32768 by default (pid_max).
@@ -200,6 +219,9 @@ func (r *RingOptions) check(o *Options) error {
 	}
 	if r.Memory > RingMemoryHuge {
 		return wrong("Memory", "is %d, must be one of the constants", r.Memory)
+	}
+	if r.IOPoll > IOPollHybrid {
+		return wrong("IOPoll", "is %d, must be one of the constants", r.IOPoll)
 	}
 	for _, f := range [...]struct {
 		name string

@@ -69,8 +69,13 @@ func TestAllocs(t *testing.T) {
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			b.need(t, nil)
-			for _, c := range strategies {
+			ways := strategies
+			if b.name == "uring" {
+				ways = slices.Concat(strategies, ringed)
+			}
+			for _, c := range ways {
 				t.Run(c.name, func(t *testing.T) {
+					b.need(t, &c.opt)
 					conformance.RunAllocs(t, b.open, &conformance.Config{Options: &c.opt})
 				})
 			}

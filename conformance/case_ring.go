@@ -51,6 +51,7 @@ var ringCases = []Case{
 				"a long SQIdle":                 func(r *api.RingOptions) { r.SQPoll, r.SQIdle = true, api.SQIdleMax+1 },
 				"two processors for one thread": func(r *api.RingOptions) { r.SQPoll, r.SQCPU = true, api.CPUs(0, 1) },
 				"a processor that cannot be":    func(r *api.RingOptions) { r.SQPoll, r.SQCPU = true, api.CPUs(-1) },
+				"an unknown IOPoll":             func(r *api.RingOptions) { r.IOPoll = 99 },
 				"processors with large numbers": func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(1024) },
 			} {
 				t.refuses(what, func(o *api.Options) { o.Strategy, o.Ring = api.Block(), api.RingOptions{}; tune(&o.Ring) })

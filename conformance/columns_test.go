@@ -122,6 +122,7 @@ var lacking = []column{
 // ringed are the modes of the ring, several in a column where they have nothing to do with each other.
 var ringed = []column{
 	{name: "ring-sqpoll", opt: api.Options{Ring: api.RingOptions{SQPoll: true, SQIdle: 2 * time.Millisecond}}},
+	{name: "ring-iopoll", opt: api.Options{Ring: api.RingOptions{IOPoll: api.IOPollHybrid}}},
 	{name: "ring-restricted", restrict: true},
 	{name: "ring-coop+workers", opt: api.Options{Ring: api.RingOptions{Taskrun: api.TaskrunCoop, BoundedWorkers: 1, UnboundedWorkers: 32, WorkerCPUs: api.CPUs(0)}}},
 }

@@ -328,6 +328,7 @@ var mutants = []fault{
 		}
 		return n, err
 	}}},
+	{"credentials forgotten", "RNG-8", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Personality = 0 })}},
 	{"performs in Submit", "SUB-2", mutant{submit: func(m *mutant, ops []api.Op) (int, error) {
 		n, err := m.Engine.Submit(ops)
 		_, _ = m.Engine.Complete(nil, api.Wait{}) // that is the fault

@@ -37,7 +37,7 @@ func plain(c api.OpCode) api.OpCode {
 
 // inTable says whether the kernel has the buffer of s where s says, and an operation for it. A vector of no bytes is EFAULT to it.
 func (d *driver) inTable(s *core.Slot) bool {
-	if int(s.Op.Group) >= len(d.held) || d.held[s.Op.Group] != s.Fixed || d.emulated.Has(s.Op.Code) {
+	if d.isPolled(s) || int(s.Op.Group) >= len(d.held) || d.held[s.Op.Group] != s.Fixed || d.emulated.Has(s.Op.Code) {
 		return false
 	}
 	if s.Op.Msg != nil {

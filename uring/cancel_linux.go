@@ -27,6 +27,9 @@ func (d *driver) Cancel(s, by *core.Slot) core.CancelResult {
 		d.finished(id, -int32(unix.ECANCELED))
 		return core.Ended
 	}
+	if d.iopoll != nil && d.isPolled(s) {
+		return core.Unstoppable
+	}
 	if s.Leg&legMask == legWorker {
 		if d.futex.Holds(s) {
 			d.futex.Cancel(s, by)

@@ -12,6 +12,12 @@
 // in its own system calls and nowhere else. With Park the ring belongs to no thread
 // (COOP_TASKRUN), and its fd sits in the runtime's own network poller.
 //
+// # Modes
+//
+// What else io_uring can be is up to Options.Ring, one file each: a thread of the kernel's that submits (sqpoll), a second ring that polls
+// devices (iopoll), limits and processors of the kernel's workers (iowq). Options.Restrict has the ring do no more than it must (restrict), and
+// Driver.Modes tries all of them. docs/RINGS.md says when each pays.
+//
 // # Kernels
 //
 // Linux 5.6 is the least that it works on. Everything newer is found out by trying, when the engine is

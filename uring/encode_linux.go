@@ -180,6 +180,7 @@ func (d *driver) encode(q *iouring.SQE, s *core.Slot) {
 	switch uint64(s.Leg & legMask) {
 	case kindOp:
 		d.encodeOp(q, s)
+		q.Personality = s.Persona
 	case kindPoll:
 		fd, mask := s.Op.FD, uint32(unix.POLLIN)
 		if s.Leg&tried != 0 {

@@ -196,7 +196,7 @@ func (d *driver) features() (f api.Features) {
 	moves := api.Ops(api.OpRecv, api.OpSend, api.OpRecvMsg, api.OpSendMsg)
 	files := api.Ops(api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev)
 	fixed := api.Ops(api.OpReadFixed, api.OpWriteFixed)
-	f.Native = api.FeatPark
+	f.Native = api.FeatPark | api.FeatPersonality
 	f.Emulated = api.FeatOrdered | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines | api.FeatChains | api.FeatDrain |
 		api.FeatPost | api.FeatDirectFiles | api.FeatGroupResize
 	for _, m := range [...]struct {

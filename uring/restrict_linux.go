@@ -59,13 +59,28 @@ func (d *driver) restrict(ops api.OpSet) error {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_IOWQ_MAX_WORKERS, iouring.IORING_REGISTER_IOWQ_AFF,
 			iouring.IORING_UNREGISTER_IOWQ_AFF)
 	}
+	if ops&optab.Personal != 0 {
+		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_PERSONALITY, iouring.IORING_UNREGISTER_PERSONALITY)
+	}
 	if takesGroups(ops) {
 		allow(iouring.IORING_RESTRICTION_SQE_FLAGS_ALLOWED, iouring.IOSQE_BUFFER_SELECT)
 	}
 	if err := d.ring.RegisterRestrictions(rs); err != nil {
 		return refused("Options.Restrict", "5.10", err)
 	}
-	return nil
+	if d.iopoll == nil {
+		return nil
+	}
+	rs = nil
+	for _, c := range [...]api.OpCode{api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev} {
+		if given.Has(c) {
+			allow(iouring.IORING_RESTRICTION_SQE_OP, uint8(c))
+		}
+	}
+	if rs == nil {
+		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RING_FDS) // an empty list is none
+	}
+	return d.iopoll.ring.RegisterRestrictions(rs)
 }
 
 // takesGroups says whether one of the operations takes buffers of groups.

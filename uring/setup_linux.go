@@ -39,12 +39,13 @@ func newDriver(o *api.Options) (*driver, error) {
 		return nil, err
 	}
 	for _, try := range [...]func() error{
+		func() error { return d.openPolled(o) },
 		func() error { return d.chooseOps(o.DisableOps, allowed) },
 		d.tryEnter,
 		func() error { return d.tryModes(&o.Ring) },
 	} {
 		if err := try(); err != nil {
-			_ = d.ring.Close() // the error before is the one to report
+			_, _ = d.closePolled(), d.ring.Close() // the error before is the one to report
 			return nil, err
 		}
 	}
@@ -70,7 +71,7 @@ func newDriver(o *api.Options) (*driver, error) {
 	d.clockOff = clockOffset()
 	d.pauses = [...]iouring.Timespec{iouring.NsToTimespec(1e6), iouring.NsToTimespec(1e7)}
 	if err := d.restrict(o.Restrict); err != nil {
-		_ = d.ring.Close() // the error before is the one to report
+		_, _ = d.closePolled(), d.ring.Close() // the error before is the one to report
 		return nil, err
 	}
 	return d, nil
@@ -171,7 +172,7 @@ func setupFlags(o *api.Options, allowed api.KernelFeature) uint32 {
 		flags |= iouring.IORING_SETUP_R_DISABLED // the only time when a ring can be restricted
 	}
 	// The flag costs the kernel two atomic operations per batch. It saves those an enter per look who look without waiting.
-	looks := o.Strategy.Mode == api.ModePark || o.Strategy.Spin > 0
+	looks := o.Strategy.Mode == api.ModePark || o.Strategy.Spin > 0 || o.Ring.IOPoll != api.IOPollOff
 	if looks && allowed&(api.KernDeferTaskrun|api.KernCoopTaskrun) != 0 {
 		flags |= iouring.IORING_SETUP_TASKRUN_FLAG
 	}
@@ -200,6 +201,10 @@ func (d *driver) Bind() error {
 	}
 	if d.ring.Flags()&iouring.IORING_SETUP_R_DISABLED != 0 {
 		if err := d.ring.EnableRings(); err != nil {
+			runtime.UnlockOSThread()
+			return err
+		}
+		if err := d.bindPolled(); err != nil {
 			runtime.UnlockOSThread()
 			return err
 		}
@@ -235,7 +240,7 @@ func (d *driver) Close() error {
 	if mine || d.bound && d.sqpoll {
 		d.unbindWorkers()
 	}
-	err = errors.Join(err, d.stopPolling(), d.ring.Close())
+	err = errors.Join(err, d.stopPolling(), d.closePolled(), d.ring.Close())
 	if mine {
 		runtime.UnlockOSThread()
 	}

@@ -80,8 +80,8 @@ func (d *driver) handOver() uint32 {
 	return 0
 }
 
-// enterPolled is enter for a ring whose submissions a thread of the kernel's takes.
-func (d *driver) enterPolled(wait time.Duration) error {
+// enterSQPoll is enter for a ring whose submissions a thread of the kernel's takes.
+func (d *driver) enterSQPoll(wait time.Duration) error {
 	wake := d.handOver()
 	var took int
 	var errno unix.Errno

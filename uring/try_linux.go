@@ -17,6 +17,10 @@ const triesMax = 32
 // io_uring lacks it, Options.DisableOps names it, or the ring would do it otherwise than the contract says. It waits in the ring all the
 // same, where a poll or a timeout is its next leg; what may block goes to the workers.
 func (d *driver) start(s *core.Slot) {
+	if s.Persona != 0 {
+		d.e.End(s, -int32(unix.EOPNOTSUPP)) // a system call has the credentials of this thread
+		return
+	}
 	s.Leg |= tried
 	d.try(s)
 }

@@ -90,6 +90,11 @@ func (d *driver) Turn(need int, wait time.Duration) error {
 		d.count.Overflows += uint64(ring.CQReady() - before)
 	}
 	d.reap()
+	if d.polling() {
+		if err := d.turnPolled(); err != nil {
+			return err
+		}
+	}
 	if d.away() {
 		d.fetch() // what has woken us is taken away by now
 	}
@@ -114,7 +119,7 @@ func (d *driver) mustEnter(flags uint32) bool {
 // enter submits n entries and waits.
 func (d *driver) enter(n uint32, wait time.Duration) error {
 	if d.sqpoll {
-		return d.enterPolled(wait)
+		return d.enterSQPoll(wait)
 	}
 	if n > 0 {
 		n = d.ring.Flush()
@@ -270,13 +275,16 @@ func (d *driver) reap() {
 // been put into the queue by the Turn before.
 func (d *driver) Limit() time.Duration {
 	switch {
-	case d.ring.CQReady() > 0 || d.ring.SQFlags()&overflowed != 0 || !d.block && d.unheard() > 0:
+	case d.polling() || d.ring.CQReady() > 0 || d.ring.SQFlags()&overflowed != 0 || !d.block && d.unheard() > 0:
 		return 0
 	case len(d.unsent) > 0 || d.stalled:
 		return retryEvery
 	}
 	return d.tries.ZC.Left()
 }
+
+// polling says whether there is anything that only a look at the device completes.
+func (d *driver) polling() bool { return d.iopoll != nil && d.iopoll.inFlight > 0 }
 
 // unheard is how many entries of the submission queue the kernel does not know of.
 func (d *driver) unheard() uint32 {

@@ -43,6 +43,7 @@ type driver struct {
 	// What the ring can do. kern are the optional features in use.
 	kern      api.KernelFeature
 	block     bool      // the strategy is Block: the ring belongs to one thread
+	iopoll    *iopoll   // the ring that polls devices, or nil
 	sqpoll    bool      // a thread of the kernel's takes the submissions
 	deferred  bool      // completions are made in our own enters only (DEFER_TASKRUN)
 	flagged   bool      // the flags in the ring tell whether entering would bring anything
@@ -146,6 +147,9 @@ func (d *driver) Start(s *core.Slot) {
 		return
 	case s.FD != nil && s.FD.Kind&known == 0 && s.Op.Flags&api.WaitAll != 0:
 		d.learn(s)
+	}
+	if d.iopoll != nil && polledOps.Has(s.Op.Code) && d.putPolled(s) {
+		return
 	}
 	if f := s.FD; f != nil && f.Own && f.Place == 0 && d.kern.Has(api.KernFixedFiles) {
 		d.fix(f)

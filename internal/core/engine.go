@@ -42,7 +42,8 @@ type Engine struct {
 	dst []api.Completion // of the present Complete
 	n   int              // how many of dst are filled
 
-	performs bool // see Performs
+	performs bool     // see Performs
+	personas []uint16 // the driver's numbers of personalities, by id less 1; 0 where there is none
 
 	inbox    inbox
 	posted   atomic.Bool // the inbox may hold something

@@ -20,6 +20,8 @@ type FD struct {
 	// Kind is for the driver and the attempts: what kind of file it is, as far as that is known. It is 0 for a number that
 	// the engine has closed or been given anew; one that the program closes and opens by itself is not noticed.
 	Kind uint32
+	// Way is for the driver alone: how it treats the file. As Kind, 0 when the number is another file's.
+	Way uint8
 	// Place is for the driver: where one of the engine's own descriptors is in a table of the driver's, from 1 on; negative when it is
 	// not to be used any more. The driver takes it back when it closes the descriptor.
 	Place int32
@@ -28,7 +30,7 @@ type FD struct {
 // anew is called when the number has become another file's.
 func (f *FD) anew() {
 	f.closing = none
-	f.Kind, f.Own = 0, false
+	f.Kind, f.Way, f.Own = 0, 0, false
 	if f.Place > 0 { // a program has closed what is the engine's
 		f.Place = -f.Place
 	}

@@ -61,6 +61,8 @@ type Slot struct {
 	Notifs int32
 	Copied bool
 
+	// Persona is the driver's number of Op.Personality.
+	Persona uint16
 	// Done is how many bytes an operation has moved that goes on until all is moved.
 	Done int32
 	// Phase is how far the attempts at the operation have come (internal/attempt).
@@ -151,6 +153,7 @@ func (t *slotTable) get() *Slot {
 	t.free = t.free[:n]
 	t.used++
 	s.reason, s.dir = reasonNone, optab.None
+	s.Persona = 0
 	s.inFIFO, s.simple, s.timed = false, false, 0
 	s.Done, s.parts, s.Phase, s.Leg, s.Held, s.ByPlace = 0, 0, 0, 0, none, false
 	s.Notifs, s.Copied = 0, false

@@ -45,6 +45,12 @@ func (e *Engine) start(s *Slot) {
 		e.End(s, -int32(errno))
 		return
 	}
+	if s.Op.Personality != 0 {
+		if s.Persona = e.persona(s.Op.Personality); s.Persona == 0 {
+			e.End(s, -int32(syscall.EINVAL))
+			return
+		}
+	}
 	if s.next != none {
 		e.armLinkTimeout(s)
 	}
@@ -108,7 +114,7 @@ func (e *Engine) start(s *Slot) {
 // or one that is about nothing. It says whether s is one.
 func (e *Engine) startSimple(s *Slot, in *optab.Info) bool {
 	op := &s.Op
-	if op.Flags != 0 {
+	if op.Flags != 0 || op.Personality != 0 {
 		return false
 	}
 	if !in.FD {
@@ -267,6 +273,9 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 	}
 	into := op.Flags&api.IntoSlot != 0
 	if op.Flags&api.SkipSuccess != 0 && (in.Notifies || (in.Opens || op.Code == api.OpPipe) && (!into || op.Group == api.NoIndex) || op.Flags&api.BufferSelect != 0 && op.Code != api.OpSend) {
+		return syscall.EINVAL
+	}
+	if op.Personality != 0 && !optab.Personal.Has(op.Code) {
 		return syscall.EINVAL
 	}
 	if len(op.Buf) > sysx.MaxTransfer && op.Code != api.OpMadvise { // which moves none of it

@@ -27,6 +27,11 @@ func doneOn(goos string) (s api.OpSet) {
 	return s
 }
 
+// Personal are the operations that take a personality: those that the credentials of who performs them matter for.
+const Personal = api.OpSet(1<<api.OpOpenat | 1<<api.OpOpenat2 | 1<<api.OpStatx | 1<<api.OpUnlinkat | 1<<api.OpRenameat | 1<<api.OpMkdirat |
+	1<<api.OpSymlinkat | 1<<api.OpLinkat | 1<<api.OpGetxattr | 1<<api.OpSetxattr | 1<<api.OpFgetxattr | 1<<api.OpFsetxattr |
+	1<<api.OpConnect | 1<<api.OpBind)
+
 // Pooled is the set of the operations that always need a worker where the kernel does not perform them.
 func Pooled() (s api.OpSet) {
 	for c := range api.OpCode(api.OpCount) {

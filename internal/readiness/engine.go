@@ -91,7 +91,7 @@ func New(name string, o *api.Options, p Poller) (api.Engine, error) {
 
 // Features are those of a readiness backend. parks says that its Poller has an fd to park on.
 func Features(parks bool) api.Features {
-	f := api.Features{Emulated: api.AllFeatures, OpsEmulated: optab.Done()}
+	f := api.Features{Emulated: api.AllFeatures &^ api.FeatPersonality, OpsEmulated: optab.Done()}
 	if parks {
 		f.Emulated &^= api.FeatPark
 		f.Native |= api.FeatPark
