@@ -95,7 +95,7 @@ func (g *groupScript) run(steps int) error {
 		if i == len(g.socks)-1 {
 			typ = unix.SOCK_DGRAM
 		}
-		p, err := unix.Socketpair(unix.AF_UNIX, typ|unix.SOCK_CLOEXEC, 0)
+		p, err := unix.Socketpair(unix.AF_UNIX, typ, 0)
 		if err != nil {
 			return err
 		}

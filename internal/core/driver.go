@@ -53,7 +53,8 @@ type Driver interface {
 
 	// AddGroup and RemoveGroup tell of the buffer groups. Recycle tells that a buffer of a
 	// group has come back, where AddGroup said that the driver hands out the buffers itself
-	// (the kernel does, from a ring) and names each one that is used in EmitBuffer or EndBuffer.
+	// (the kernel does, from a ring) and names each one that is used in EmitBuffer or EndBuffer. What it has taken and delivers in
+	// no completion it takes back itself, and calls Group.Touch.
 	AddGroup(g *Group) (handsOut bool, err error)
 	RemoveGroup(g *Group)
 	Recycle(g *Group, bid uint16)
