@@ -146,7 +146,7 @@ type Wait struct {
 	Deadline Instant
 	// Batch is how long to wait for Min completions: after it, from the call of Complete on, one is enough, and if there is none still, the first
 	// ends the wait. It trades that much latency for fewer returns with little to do. Linux 6.12 does it in one system call, if it
-	// is a millisecond or less; a Wake or a Post in that time may be heard at its end. 0: none, Min is waited for.
+	// is a millisecond or less, and nothing in flight waits for another operation or a worker; a Wake or a Post in that time may be heard at its end. 0: none, Min is waited for.
 	Batch time.Duration
 	// Strategy overrides Options.Strategy for this wait, unless it is zero.
 	Strategy Strategy

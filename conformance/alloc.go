@@ -96,6 +96,18 @@ func portableAllocs() []allocCase {
 			u := &turner{t: t}
 			return func() { u.want(u.do(api.Timeout(1, 1)), -int32(api.ETime)) }
 		}},
+		{name: "batch", ops: api.Ops(api.OpNop), prepare: func(t *T) func() {
+			u := &turner{t: t}
+			return func() {
+				u.op[0] = api.Nop(1)
+				if n, err := t.Engine.Submit(u.op[:]); n != 1 || err != nil {
+					t.Fatalf("Submit: %d, %v", n, err)
+				}
+				if n, err := t.Engine.Complete(u.dst[:], api.Wait{Min: 4, Batch: time.Microsecond}); n != 1 || err != nil {
+					t.Fatalf("Complete: %d, %v", n, err)
+				}
+			}
+		}},
 		{name: "cancel", ops: api.Ops(api.OpTimeout, api.OpCancel), prepare: func(t *T) func() {
 			u := &turner{t: t}
 			return func() {

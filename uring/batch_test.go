@@ -49,8 +49,8 @@ func TestBatchWaitsOnce(t *testing.T) {
 		if err != nil || got == 0 {
 			t.Fatalf("Complete: %d, %v", got, err)
 		}
-		// One more when a completion of the engine's own, or a signal, has been counted.
-		if waits := e.Stats().Waits - before; waits > 3 {
+		// More when a completion of the engine's own has been counted, or a signal has come.
+		if waits := e.Stats().Waits - before; waits > 5 {
 			t.Errorf("%d completions took %d waits", got, waits)
 		}
 		if got < n {

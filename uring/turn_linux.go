@@ -41,7 +41,7 @@ func (d *driver) Batch(left time.Duration) { d.batch = left }
 func (d *driver) setLeast(need int, wait time.Duration) {
 	left := d.batch
 	d.batch, d.least, d.leastUs = 0, 1, 0
-	if left <= 0 || need < 2 || wait == 0 || !d.kern.Has(api.KernMinWait|api.KernExtArg) {
+	if left <= 0 || need < 2 || wait == 0 || !d.kern.Has(api.KernMinWait|api.KernExtArg) || d.away() { // workers tell by one completion of many
 		return
 	}
 	us := uint32(0)

@@ -112,8 +112,8 @@ func (e *Engine) cancelAll() error {
 		}
 	}
 	if e.failed == nil {
-		invariants.Check(e.chained == 0 && e.drain.held == 0 && e.timers.Len() == 0,
-			"nothing is in flight, but %d in chains, %d held up, %d timers", e.chained, e.drain.held, e.timers.Len())
+		invariants.Check(e.chained == 0 && e.drain.held == 0 && e.timers.Len() == 0 && e.behind == 0,
+			"nothing is in flight, but %d in chains, %d held up, %d timers, %d behind others", e.chained, e.drain.held, e.timers.Len(), e.behind)
 	}
 	return nil
 }
