@@ -39,7 +39,7 @@ type Engine interface {
 
 	// CancelSync performs what has been submitted, then c, which must be a cancel, and returns when all that it has matched has
 	// ended, or limit is over (negative: there is none). What ends meanwhile is kept for the next Complete. n is how many it has
-	// cancelled; what could not be cancelled and has ended by itself is not among them. It needs no room in the queue. Errors:
+	// cancelled; what could not be cancelled and has ended by itself is not among them. A zero-copy send has ended with its result. It needs no room in the queue. Errors:
 	//   - syscall.Errno, as the Res of the cancel would have it: ENOENT, EBADF
 	//   - os.ErrDeadlineExceeded: something that it has matched goes on still
 	//   - *InvalidOpError: c is no cancel, or has other flags than those that the constructors set, First, and FixedFile for a file by its slot

@@ -36,7 +36,7 @@ const (
 	DontWait
 	// WaitAll completes when the whole buffer has been moved, or with what had been
 	// moved when the stream ended, failed or the operation was cancelled.
-	// For recv, send, recvmsg and sendmsg on stream sockets.
+	// For recv, send, recvmsg, sendmsg and zero-copy sends on stream sockets.
 	WaitAll
 	// Unordered lifts the order of submission from a stream operation: it neither waits for
 	// operations of its fd and direction nor do later ones wait for it.

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/sluiceio/sluice/api"
@@ -254,6 +255,49 @@ var errQueueCases = []Case{
 				t.AwaitNotif(2)
 			}
 			t.noErrors(a)
+		},
+	},
+	{
+		ID: "ZCP-16", Name: "a registered file",
+		Explanation: "A send on a registered file has its notification also when the table is gone, and the fd is closed.",
+		Requires:    zeroCopy | api.FeatFixedFiles | api.FeatWaitAll,
+		Ops:         sendZC,
+		Fn: func(t *T) {
+			for _, make := range []func() (int, int){t.zeroTCP, func() (int, int) { return t.TCP(false) }} {
+				a, b := make()
+				t.must("RegisterFiles", t.Engine.RegisterFiles([]int{-1, a}))
+				t.CloseNow(a)
+				t.WantErr(api.SendZC(0, []byte("x"), 1).With(api.FixedFile), unix.EBADF)
+				t.Submit(api.SendZC(1, []byte(pattern(inQueue)), 1).With(api.WaitAll | api.FixedFile))
+				t.AwaitMore(1, inQueue)
+				t.must("UnregisterFiles", t.Engine.UnregisterFiles())
+				t.Perform()
+				t.WantGet(b, pattern(inQueue))
+				t.AwaitNotif(1)
+				t.WantEnd(b)
+			}
+		},
+	},
+	{
+		ID: "ZCP-16", Name: "the engine is closed while the peer does not read",
+		Explanation: "The engine's Close says HeldError while the peer does not read, and succeeds when the connection is gone.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendZC,
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.AwaitMore(1, inQueue)
+			t.CloseNow(a)
+			t.closed = true
+			var held *api.HeldError
+			if err := t.Engine.Close(); !errors.As(err, &held) || held.Sends != 1 {
+				t.Errorf("Close: %v, want a HeldError of one operation", err)
+			}
+			t.Reset(b)
+			t.must("Close when the connection is gone", t.Engine.Close())
+			if err := t.Engine.Close(); err != api.ErrClosed {
+				t.Errorf("another Close: %v, want ErrClosed", err)
+			}
 		},
 	},
 	{

@@ -20,6 +20,7 @@ type chaos struct {
 	r     *rand.Rand
 	begun []*Slot
 	asked []question // cancels that are answered later
+	owed  []*Slot    // of zero-copy sends, one for each notification that is to come
 
 	ops   []*modelOp // in the order of submission
 	byID  map[api.OpID]*modelOp
@@ -58,6 +59,9 @@ func (c *chaos) ended(m *modelOp) bool {
 	return c.e.slots.lookup(m.op.ID) == nil
 }
 
+// over says whether what waits for the result of m may go on.
+func (c *chaos) over(m *modelOp) bool { return c.e.Unsettled(m.op.ID) == nil }
+
 func (c *chaos) Rearm(*Slot) {}
 
 func (c *chaos) Start(s *Slot) {
@@ -67,7 +71,7 @@ func (c *chaos) Start(s *Slot) {
 	}
 	m.open = true
 	for _, o := range c.ops[m.unit:m.at] {
-		if !c.ended(o) {
+		if !c.over(o) {
 			c.t.Fatalf("the operation %d has been started while %d of its chain goes on", m.at, o.at)
 		}
 	}
@@ -86,10 +90,34 @@ func (c *chaos) Start(s *Slot) {
 		c.t.Fatalf("%v has been started while the engine is being closed", s.Op.Code)
 	}
 	if s.Op.Code == api.OpClose || c.r.IntN(3) == 0 {
-		c.e.End(s, c.result(s))
+		c.tell(s, c.result(s))
 		return
 	}
 	c.begun = append(c.begun, s)
+}
+
+// tell ends s, or if it is a zero-copy send, gives its result, with some notifications to come.
+func (c *chaos) tell(s *Slot, res int32) {
+	if !optab.Of(s.Op.Code).Notifies {
+		c.e.End(s, res)
+		return
+	}
+	s.Notifs = int32(c.r.IntN(3))
+	for range s.Notifs {
+		c.owed = append(c.owed, s)
+	}
+	c.e.End(s, res)
+}
+
+// notify lets one notification come.
+func (c *chaos) notify() {
+	i := c.r.IntN(len(c.owed))
+	s := c.owed[i]
+	c.owed = append(c.owed[:i], c.owed[i+1:]...)
+	if !s.Over() {
+		c.t.Fatalf("a slot that a notification is to come for is in state %d", s.state)
+	}
+	c.e.Notified(s, c.r.IntN(2) == 0)
 }
 
 func (c *chaos) result(s *Slot) int32 {
@@ -147,7 +175,7 @@ func (c *chaos) finish(s *Slot) {
 	if pending && c.r.IntN(2) == 0 {
 		res, answer = -int32(api.ECanceled), 0
 	}
-	c.e.End(s, res)
+	c.tell(s, res)
 	if b := c.e.slots.lookup(by); pending && b != nil {
 		c.e.CancelDone(b, answer)
 	} else if pending && by != 0 {
@@ -167,6 +195,9 @@ func (c *chaos) Turn(_ int, d time.Duration) error {
 			continue
 		}
 		c.finish(s)
+	}
+	for len(c.owed) > 0 && (d != 0 && len(c.begun) == 0 || c.r.IntN(2) == 0) {
+		c.notify()
 	}
 	return nil
 }
@@ -212,7 +243,7 @@ func (c *chaos) reaped(cs []api.Completion) {
 // settled checks that all is over, and that what has no completion may have none.
 func (c *chaos) settled(closed bool) {
 	e := c.e
-	if e.chained != 0 || e.drain.held != 0 || e.slots.used != 0 || e.timers.Len() != 0 || len(c.begun) != 0 || len(c.asked) != 0 {
+	if e.chained != 0 || e.drain.held != 0 || e.slots.used != 0 || e.timers.Len() != 0 || len(c.begun) != 0 || len(c.asked) != 0 || len(c.owed) != 0 || e.told != 0 {
 		c.t.Fatalf("left over: %d chained, %d held, %d slots, %d timers, %d begun, %d cancels",
 			e.chained, e.drain.held, e.slots.used, e.timers.Len(), len(c.begun), len(c.asked))
 	}
@@ -249,7 +280,9 @@ func (c *chaos) batch(fds []int) (ops []api.Op) {
 	for range 1 + r.IntN(6) {
 		fd, tag := fds[r.IntN(len(fds))], r.Uint64()
 		var op api.Op
-		switch r.IntN(15) {
+		switch r.IntN(16) {
+		case 15:
+			op = api.SendZC(fd, buf, tag)
 		case 0:
 			op = api.Nop(tag)
 		case 1, 2:

@@ -18,7 +18,8 @@ type Driver interface {
 
 	// Start begins the operation in s. The driver calls e.Emit for each completion with more
 	// to follow and e.End for the last one, during Start or in a later Turn.
-	// For OpClose, no other operation on the fd is in flight.
+	// For OpClose, no other operation on the fd is in flight. Of an operation that notifies (optab.Info), it counts in Slot.Notifs
+	// what reads its memory, and calls e.Notified each time that one of those does so no more, before e.End or after.
 	Start(s *Slot)
 
 	// Cancel ends a started operation early if it can. Where that is possible at once, it
