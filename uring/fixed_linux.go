@@ -20,9 +20,10 @@ import (
 // A place is filled by an entry of the submission queue, which comes before those that use it. It is emptied by a call, right before the
 // close, because the peer shall see the end when the operation is told to have ended.
 type fixed struct {
-	fds  []int32    // by place: its descriptor, or -1; the kernel reads it when the entry is submitted
-	of   []*core.FD // by place
-	free []int32    // places
+	fds   []int32    // by place: its descriptor, or -1; the kernel reads it when the entry is submitted
+	of    []*core.FD // by place
+	free  []int32    // places
+	asked int        // how many were asked for
 }
 
 // fix gives f a place, if there is one, and room in the submission queue. If not, the next operation tries again.
@@ -52,8 +53,8 @@ func (d *driver) fix(f *core.FD) {
 // makePlaces makes the table when it is first needed, or a larger one when the program's has become larger. No place is in use.
 func (d *driver) makePlaces() {
 	t := &d.fixed
-	n := d.e.FileSlots()
-	if n <= len(t.fds) {
+	asked := d.e.FileSlots()
+	if asked <= t.asked {
 		return
 	}
 	if len(t.fds) > 0 {
@@ -67,7 +68,8 @@ func (d *driver) makePlaces() {
 		}
 		*t = fixed{}
 	}
-	for ; n > 0; n /= 2 { // RLIMIT_NOFILE is one of the limits
+	t.asked = asked
+	for n := asked; n > 0; n /= 2 { // RLIMIT_NOFILE is one of the limits
 		d.count.Enters++
 		if d.ring.RegisterFilesSparse(uint32(n)) == nil {
 			t.make(n)

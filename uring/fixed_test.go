@@ -137,6 +137,51 @@ func TestMoreFilesThanPlaces(t *testing.T) {
 	}
 }
 
+// TestFewerPlacesThanSlots: the kernel takes no table larger than RLIMIT_NOFILE. Those files that find a place have one, and nothing is
+// tried over and over.
+func TestFewerPlacesThanSlots(t *testing.T) {
+	e, p := openPlaces(t, nil)
+	a, b := pair(t)
+	const slots = 1200
+	fds := make([]int, slots)
+	for i := range fds {
+		fds[i] = -1
+	}
+	copy(fds, []int{a, a})
+	register(t, e, fds...)
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	low := was
+	low.Cur = 400
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	send := func(slot int) {
+		t.Helper()
+		submit(t, e, fixedOp(api.Send(slot, []byte("x"), 1)))
+		want(t, wait(t, e, 1)[0], 1, 1)
+	}
+	send(0)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.fds) != slots/4 || p.used() != 1 {
+		t.Fatalf("%d of %d places are in use, want 1 of %d", p.used(), len(p.fds), slots/4)
+	}
+	first := &p.fds[0]
+	submit(t, e, api.CloseSlot(0, 2))
+	wait(t, e, 1)
+	send(1)
+	if &p.fds[0] != first {
+		t.Error("the table was made anew, and nothing has changed")
+	}
+	if m, err := unix.Read(b, make([]byte, 4)); m != 2 || err != nil {
+		t.Errorf("%d of 2 bytes came, %v", m, err)
+	}
+}
+
 // TestFileThatTheRingRefuses: a ring's own fd cannot be registered with a ring. Operations on its slot are those on an fd.
 func TestFileThatTheRingRefuses(t *testing.T) {
 	e, p := openPlaces(t, nil)
