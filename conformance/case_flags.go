@@ -181,15 +181,19 @@ var flagCases = []Case{
 			g := t.Group(api.BufferGroupOptions{Count: 16, Size: 256})
 			t.Submit(api.RecvMultishot(a, 0, 1))
 			t.StillPending(1)
-			t.Put(b, "abc")
-			t.must("send", unix.Sendto(b, []byte("!"), unix.MSG_OOB, nil))
-			t.Put(b, "def")
-			for got := ""; got != "abcdef"; {
-				got += t.anyPiece(g, 1)
-				if !strings.HasPrefix("abcdef", got) {
-					t.Fatalf("received %q, want abcdef", got)
+			got := ""
+			receive := func(want string) {
+				for got != want {
+					if got += t.anyPiece(g, 1); !strings.HasPrefix(want, got) {
+						t.Fatalf("received %q, want %s", got, want)
+					}
 				}
 			}
+			t.Put(b, "abc")
+			receive("abc")
+			t.must("send", unix.Sendto(b, []byte("!"), unix.MSG_OOB, nil))
+			t.Put(b, "def")
+			receive("abcdef")
 		},
 	},
 	{

@@ -168,6 +168,7 @@ var vectorCases = []Case{
 			id := t.Submit(api.RecvMsg(b, m, 1).With(api.WaitAll))[0]
 			t.Perform()
 			t.Put(a, "01234")
+			t.taken(b)
 			t.StillPending(1)
 			t.Want(api.Cancel(id, 2), 0)
 			t.AwaitRes(1, 5)

@@ -202,6 +202,20 @@ func (t *T) Put(fd int, s string) {
 	}
 }
 
+// taken waits until the engine has received all that there is in a socket.
+func (t *T) taken(fd int) {
+	for end := api.After(promptTime); ; t.pull(1, api.After(lookTime)) {
+		_, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		if err == unix.EAGAIN {
+			return
+		}
+		t.must("peek", err)
+		if api.Now() >= end {
+			t.Fatalf("what was sent has not been received within %v; %s", promptTime, t.state())
+		}
+	}
+}
+
 // ready waits until fd has one of the conditions.
 func (t *T) ready(fd int, events int16) {
 	for {
