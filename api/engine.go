@@ -70,7 +70,8 @@ type Engine interface {
 
 	// RegisterBuffers makes the engine's table of registered buffers, of len(bufs) slots, 1 to 16384; nil is an empty slot. ReadFixed and
 	// its kin name one by its index, which saves the kernel mapping the memory for each operation. Any memory will do, that of an arena.Arena best.
-	// It is the program's still, and is kept alive until it is unregistered, and no operation uses it any more. Errors:
+	// It is the program's still, and is kept alive until it is unregistered, and no operation uses it any more. What cannot be accessed makes the
+	// operations on it fail (EFAULT). Errors:
 	//   - EBUSY when there is a table, EINVAL for an empty list, or a buffer that is empty but not nil or larger than 1 GiB, EMFILE for
 	//     a list too long, as syscall.Errno
 	//   - *MemlockError: without CAP_IPC_LOCK, the registered buffers of the process would be more than RLIMIT_MEMLOCK, in whole pages.

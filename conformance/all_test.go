@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/arena"
 	"github.com/sluiceio/sluice/conformance"
 	"github.com/sluiceio/sluice/epoll"
 	"github.com/sluiceio/sluice/poll"
@@ -43,6 +44,15 @@ func (b backend) need(t testing.TB, o *api.Options) {
 	t.Skip(err)
 }
 
+// arenaOf is memory as conformance.Config wants it.
+func arenaOf(size int) ([]byte, func() error, error) {
+	a, err := arena.New(size, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.Bytes(), a.Close, nil
+}
+
 func TestConformance(t *testing.T) {
 	mine := shard(t)
 	for _, b := range backends {
@@ -58,7 +68,7 @@ func TestConformance(t *testing.T) {
 					if why := c.lacks(t, b); why != "" {
 						t.Skip(why)
 					}
-					conformance.Run(t, b.open, &conformance.Config{Options: &c.opt, Restrict: c.restrict})
+					conformance.Run(t, b.open, &conformance.Config{Options: &c.opt, Restrict: c.restrict, Memory: arenaOf})
 				})
 			}
 		})

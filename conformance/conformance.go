@@ -23,6 +23,10 @@ type Config struct {
 	Skip map[string]string
 	// Restrict has the engine of each case do only the operations that the case uses (api.Options.Restrict), Case.Ops. Default: false.
 	Restrict bool
+	// Memory gives memory outside of the Go heap that an engine keeps for as long as it uses it, of size bytes or more, and the function that frees
+	// it, whose error says that it is in use. That of package arena is such memory to the engines of this module. Default: nil, and the cases
+	// of ARN are left out.
+	Memory func(size int) (mem []byte, free func() error, err error)
 	// Timeout is how long a case may take before the watchdog ends it. Default: 10 s.
 	Timeout time.Duration
 }
@@ -35,6 +39,13 @@ func (c *Config) timeout() time.Duration {
 		return DefaultTimeout
 	}
 	return c.Timeout
+}
+
+func (c *Config) memory() func(int) ([]byte, func() error, error) {
+	if c == nil {
+		return nil
+	}
+	return c.Memory
 }
 
 func (c *Config) options() api.Options {

@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/offheap"
 )
 
 var fixedCodes = api.Ops(api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed)
@@ -131,6 +132,15 @@ var bufferMutants = []fault{
 			unfixed(m, op)
 		}
 	})}},
+	{"registered memory is let go", "ARN-1", mutant{register: func(m *mutant, bufs [][]byte) error { return m.Engine.RegisterBuffers(make([][]byte, len(bufs))) }}},
+	{"memory in flight is let go", "ARN-2", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Buf = make([]byte, len(op.Buf)) })}},
+	{"an engine that is closed keeps memory", "ARN-3", mutant{closing: func(m *mutant) error {
+		offheap.Hold(m.kept) // for ever: that is the fault
+		return m.Engine.Close()
+	}, register: func(m *mutant, bufs [][]byte) error {
+		m.kept = bufs[0]
+		return m.Engine.RegisterBuffers(bufs)
+	}}},
 	{"a clone is empty", "FIX-10", mutant{clone: func(m *mutant, from api.Engine) error {
 		if err := m.Engine.CloneBuffers(from); err != nil {
 			return err

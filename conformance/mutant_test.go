@@ -19,6 +19,7 @@ type mutant struct {
 	target api.OpID         // of the last cancel
 	held   []api.Completion // to be delivered by a later Complete
 	last   api.Lease
+	kept   []byte // of the first registered buffer
 
 	submit     func(m *mutant, ops []api.Op) (int, error)
 	complete   func(m *mutant, dst []api.Completion, n int) int // changes the n completions in dst, and returns how many there are now
@@ -479,7 +480,7 @@ func runRule(t *testing.T, b backend, rule string, fault mutant, timeout time.Du
 		}
 		n++
 		r := &recorder{t: t}
-		c.Run(r, open, &conformance.Config{Timeout: timeout})
+		c.Run(r, open, &conformance.Config{Timeout: timeout, Memory: arenaOf})
 		if r.Failed() {
 			what, _, _ := strings.Cut(r.first(), "\n")
 			return c.Path() + ": " + what, n

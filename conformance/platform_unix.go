@@ -14,7 +14,7 @@ func platformCases() []Case {
 		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
 		fixedFileCases, registeredCases, slotCases, directFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
 		selectedCases(),
-		bufferGroupCases,
+		bufferGroupCases, arenaCases,
 		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), zeroCopyCases, systemCases())
 }
 

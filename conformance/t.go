@@ -25,6 +25,7 @@ type T struct {
 	f       Factory
 	opt     api.Options
 	timeout time.Duration
+	memory  func(size int) ([]byte, func() error, error)
 	start   api.Instant
 	shared  atomic.Pointer[api.Engine] // for the watchdog
 
@@ -61,7 +62,7 @@ type tracked struct {
 }
 
 func newT(tb TB, c *Case, f Factory, cfg *Config) *T {
-	t := &T{tb: tb, c: c, f: f, opt: cfg.options(), timeout: cfg.timeout(),
+	t := &T{tb: tb, c: c, f: f, opt: cfg.options(), timeout: cfg.timeout(), memory: cfg.memory(),
 		start: api.Now(), ops: map[api.OpID]*tracked{}, fds: map[int]bool{}, peers: map[int]int{}}
 	if cfg != nil && cfg.Restrict {
 		t.opt.Restrict = c.Ops

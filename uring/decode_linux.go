@@ -181,8 +181,6 @@ func (d *driver) file(s *core.Slot, res int32) {
 		d.goOn(s)
 	case res == -int32(unix.EINVAL) && s.Op.Off > math.MaxInt64-sysx.MaxTransfer:
 		d.start(s) // perhaps the position alone is too large, which a socket or pipe does not have
-	case res == -int32(unix.EFAULT) && s.Fixed != nil:
-		d.start(s) // the kernel's table has changed, perhaps, since it was put there
 	case res == -int32(unix.EOPNOTSUPP) && s.Op.Flags&api.DontWait != 0:
 		d.start(s) // the file does not know RWF_NOWAIT
 	default:
@@ -219,6 +217,8 @@ func (d *driver) fail(s *core.Slot, res int32) {
 	case (core.Interrupted(res) || res == -int32(unix.ECANCELED)) && !s.Ending():
 		// ECANCELED that nobody asked for: the thread that submitted it has ended.
 		d.goOn(s)
+	case res == -int32(unix.EFAULT) && s.Fixed != nil && s.Leg&tried == 0 && !s.Ending():
+		d.start(s) // the kernel's table has changed, perhaps, since it was put there
 	default:
 		d.e.End(s, res)
 	}

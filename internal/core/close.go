@@ -112,6 +112,7 @@ func (e *Engine) cancelAll() error {
 		}
 	}
 	if e.failed == nil {
+		invariants.Check(e.bufs.pinned == 0, "nothing is in flight, but %d operations hold registered buffers", e.bufs.pinned)
 		invariants.Check(e.chained == 0 && e.drain.held == 0 && e.timers.Len() == 0 && e.behind == 0,
 			"nothing is in flight, but %d in chains, %d held up, %d timers, %d behind others", e.chained, e.drain.held, e.timers.Len(), e.behind)
 	}
