@@ -5,7 +5,6 @@ package conformance
 import (
 	"math"
 	"syscall"
-	"time"
 
 	"github.com/sluiceio/sluice/api"
 	"golang.org/x/sys/unix"
@@ -469,7 +468,7 @@ var registeredCases = []Case{
 			a, _ := t.Pair(false)
 			c, d := t.Pair(false)
 			t.register(t.Engine, a)
-			t.Submit(api.Timeout(5*lookTime+20*time.Millisecond, 1).With(api.Link|api.TimeoutOK), fixed(api.Send(0, []byte("chain"), 2)))
+			t.Submit(api.Timeout(20*lookTime, 1).With(api.Link|api.TimeoutOK), fixed(api.Send(0, []byte("chain"), 2)))
 			t.StillPending(1, 2)
 			if _, err := t.Engine.UpdateFiles(0, []int{c}); err != nil {
 				t.Fatalf("UpdateFiles: %v", err)
