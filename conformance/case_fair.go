@@ -138,12 +138,13 @@ func flood(t *T) {
 			}
 		}
 	}
-	put(64 * perRound)
+	// What is there at first may well be received from one after the other.
+	put(4 * perRound)
 	dst := make([]api.Completion, perRound)
 	total := 0
 	for range rounds {
 		put(perRound)
-		for _, c := range dst[:t.complete(dst, api.Wait{Min: 1, Deadline: t.deadline()})] {
+		for _, c := range dst[:t.complete(dst, api.Wait{Min: perRound, Deadline: t.deadline()})] {
 			total++
 			count[c.Tag]++
 			if c.Flags.Has(api.Buffer) {
