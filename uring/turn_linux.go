@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/core"
 	"github.com/sluiceio/sluice/internal/iouring"
 	"github.com/sluiceio/sluice/internal/sysx"
 )
@@ -248,13 +249,36 @@ func (d *driver) enterRest() error {
 	}
 }
 
+// plainOps are the operations whose results, if they are good ones and not in pieces, are those of the program's operations.
+var plainOps = api.Ops(api.OpNop, api.OpFsync, api.OpRead, api.OpWrite, api.OpReadv, api.OpWritev, api.OpReadFixed, api.OpWriteFixed, api.OpReadvFixed, api.OpWritevFixed,
+	api.OpRecv, api.OpSend)
+
 // reap reports what the kernel has completed. The queue's tail is read once and its head written once.
 func (d *driver) reap() {
 	head, tail := d.ring.Peek()
 	at := head
-	for at != tail && d.e.Room() > 0 {
+	var plain []core.Result // from at on
+	for at != tail {
+		if len(plain) == 0 {
+			plain = d.plain(at, tail)
+		}
+		if len(plain) > 0 && len(d.asks) == len(d.freeAsks) {
+			n := d.e.EndPlain(plain, plainOps)
+			at += uint32(n)
+			if plain = plain[n:]; len(plain) == 0 {
+				continue
+			}
+		}
+		if d.e.Room() <= 0 {
+			break
+		}
 		c := d.ring.CQEAt(at)
 		at++
+		if len(plain) > 0 {
+			plain = plain[1:]
+			d.dispatch(c.UserData, c.Res, c.Flags)
+			continue
+		}
 		if d.mixed {
 			if at = d.ring.Next(at-1, c); c.Flags&iouring.IORING_CQE_F_SKIP != 0 {
 				continue
@@ -269,6 +293,20 @@ func (d *driver) reap() {
 	if at != head {
 		d.ring.Advance(at - head)
 	}
+}
+
+// plain is what the kernel has completed from at on, as far as it is about operations themselves, without flags that would have to be looked at.
+func (d *driver) plain(at, tail uint32) []core.Result {
+	n, ring := 0, d.ring
+	for ; at != tail && n < len(d.results); at++ {
+		c := ring.CQEAt(at)
+		if kindOf(c.UserData) != kindOp || c.Flags&^iouring.IORING_CQE_F_SOCK_NONEMPTY != 0 {
+			break
+		}
+		d.results[n] = core.Result{Index: uint32(c.UserData & indexMask), Generation: uint32(c.UserData >> indexBits), Res: c.Res}
+		n++
+	}
+	return d.results[:n]
 }
 
 // Limit implements core.Driver. Who parks must have submitted all there is: the next leg of an operation may have

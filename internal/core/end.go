@@ -80,14 +80,54 @@ func (e *Engine) End(s *Slot, res int32) {
 	e.last(s, &c)
 }
 
+// Result is what a driver has got of the operation with this index and generation.
+type Result struct {
+	Index, Generation uint32
+	Res               int32
+}
+
+// EndPlain is End for a driver that takes in many results at a time. It goes on as long as the operation is one of codes and has no flags, the result
+// is a success, and nothing comes of it but its completion, and says how many it has ended.
+func (e *Engine) EndPlain(results []Result, codes api.OpSet) int {
+	if !e.straight(nil) {
+		return 0
+	}
+	dst := e.dst[e.n:]
+	results = results[:min(len(results), len(dst))]
+	n := 0
+	for ; n < len(results); n++ {
+		r := &results[n]
+		s := e.slots.lookup(api.MakeOpID(r.Index, r.Generation))
+		if s == nil || !s.simple || r.Res < 0 || codes>>s.Op.Code&1 == 0 || s.Op.Flags != 0 || !onOpen(s.FD) {
+			break
+		}
+		e.complete(&dst[n], s, r.Res)
+	}
+	e.n += n
+	e.ended += uint64(n)
+	e.delivered += uint64(n)
+	return n
+}
+
 // straight says whether nothing comes of the end of an operation on f, which may be nil, but its completion.
 func (e *Engine) straight(f *FD) bool {
-	return e.kept.Len() == 0 && e.counts.Len() == 0 && !e.ending && (f == nil || f.closing == none && !f.dropped)
+	return e.kept.Len() == 0 && e.counts.Len() == 0 && !e.ending && onOpen(f)
 }
+
+// onOpen says whether nothing waits for the operations on f, which may be nil, to end.
+func onOpen(f *FD) bool { return f == nil || f.closing == none && !f.dropped }
 
 // endSimple is End for one of the operations simple that has succeeded and has nothing to do but to be delivered. It is most of them, and
 // takes half of the time.
 func (e *Engine) endSimple(s *Slot, res int32) {
+	e.complete(&e.dst[e.n], s, res)
+	e.n++
+	e.ended++
+	e.delivered++
+}
+
+// complete makes c the completion of s, which is simple, and frees s.
+func (e *Engine) complete(c *api.Completion, s *Slot, res int32) {
 	invariants.Check(s.state != stateFree, "the operation in slot %d has ended twice", s.Index)
 	if invariants.Enabled {
 		invariants.Check(s.timed == 0 && !s.counts && !s.counted && !s.held && !s.silent && !s.hidden && s.mate == none && s.next == none &&
@@ -95,11 +135,7 @@ func (e *Engine) endSimple(s *Slot, res int32) {
 	}
 	raceDone(&s.Op)
 	s.unseal()
-	c := &e.dst[e.n]
 	*c = api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: res, Code: s.Op.Code}
-	e.n++
-	e.ended++
-	e.delivered++
 	if s.FD != nil {
 		if s.inFIFO {
 			e.dequeue(s)
@@ -107,6 +143,14 @@ func (e *Engine) endSimple(s *Slot, res int32) {
 		e.unlink(s)
 		s.FD = nil
 	}
+	if s.Fixed != nil || s.Msg != nil || len(s.maps) > 0 {
+		e.letGoOf(s)
+	}
+	e.slots.recycle(s)
+}
+
+// letGoOf gives back what s has held for the time of its operation.
+func (e *Engine) letGoOf(s *Slot) {
 	if len(s.maps) > 0 {
 		s.releaseMemory()
 	}
@@ -114,9 +158,8 @@ func (e *Engine) endSimple(s *Slot, res int32) {
 		e.unpin(s)
 	}
 	if s.Msg != nil {
-		s.Msg.Reset()
+		s.Msg.Reset() // also of a read or write, whose one vector keeps its buffer alive
 	}
-	e.slots.recycle(s)
 }
 
 // EndBuffer is End with a buffer of the operation's group.
@@ -215,15 +258,7 @@ func (e *Engine) retire(s *Slot) {
 		}
 		g.users--
 	}
-	if len(s.maps) > 0 {
-		s.releaseMemory()
-	}
-	if s.Fixed != nil {
-		e.unpin(s)
-	}
-	if s.Msg != nil {
-		s.Msg.Reset() // also of a read or write, whose one vector keeps its buffer alive
-	}
+	e.letGoOf(s)
 	e.slots.put(s)
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/fifo"
 	"github.com/sluiceio/sluice/internal/invariants"
+	"github.com/sluiceio/sluice/internal/offheap"
 	"github.com/sluiceio/sluice/internal/optab"
 	"github.com/sluiceio/sluice/internal/timerq"
 	"github.com/sluiceio/sluice/internal/wakefd"
@@ -23,9 +24,9 @@ type Engine struct {
 	fds     fdTable
 	files   files
 	bufs    buffers
-	groups  []*Group             // by id; grown to the largest
-	lows    []*Group             // have fallen below their water mark: see callLow
-	run     fifo.Queue[api.OpID] // submitted, or their turn has come
+	groups  []*Group // by id; grown to the largest
+	lows    []*Group // have fallen below their water mark: see callLow
+	run     runQueue // submitted, or their turn has come
 	drain   drain
 	waiting waiting
 	sync    syncCancel
@@ -157,15 +158,18 @@ func (e *Engine) Submit(ops []api.Op) (int, error) {
 		return 0, err
 	}
 	c := chain{head: none, tail: none}
-	for i := range ops {
+	for i := 0; i < len(ops); i++ {
+		if c.len == 0 && !e.holding {
+			if i += e.takeSimple(ops[i:]); i == len(ops) {
+				break
+			}
+		}
 		s, err := e.take(&ops[i], i)
 		if err != nil {
 			return e.untake(ops[:i], c.len), err
 		}
 		if ops[i].Flags&api.ChainFlags == 0 && c.len == 0 && !e.holding {
-			if s.simple = simple>>s.Op.Code&1 != 0 && s.Op.Flags&^api.FixedFile == 0 && s.Op.Deadline == 0 && !s.counts; !s.simple {
-				e.startClock(s)
-			}
+			e.startClock(s)
 			e.run.Push(s.ID())
 			continue
 		}
@@ -175,6 +179,44 @@ func (e *Engine) Submit(ops []api.Op) (int, error) {
 		}
 	}
 	return len(ops), nil
+}
+
+// takeSimple takes those at the beginning of ops that are simple, and says how many they are. It is most of them, and they need but a slot and a
+// place in the queue.
+func (e *Engine) takeSimple(ops []api.Op) int {
+	if room := e.opt.MaxInFlight - int(e.submitted-e.ended); len(ops) > room {
+		ops = ops[:max(room, 0)] // who takes the next one finds that there is no room
+	}
+	for len(e.slots.free) < len(ops) && e.slots.grow() {
+	}
+	ops = ops[:min(len(ops), len(e.slots.free))]
+	free, chunks, codes, seq := e.slots.free, e.slots.chunks, simple&e.plain, e.submitted
+	ids := e.run.extend(len(ops))
+	n := 0
+	for ; n < len(ops); n++ {
+		op := &ops[n]
+		if codes>>op.Code&1 == 0 || op.Flags&^api.FixedFile != 0 || op.Deadline != 0 || op.Personality != 0 {
+			break
+		}
+		at := uint32(free[len(free)-1-n])
+		s := &chunks[at>>slotShift][at%slotChunk]
+		s.Op = *op
+		s.use = use{dir: optab.None, Held: none, state: stateSubmitted, simple: true}
+		id := s.ID()
+		op.ID, s.Op.ID, ids[n] = id, id, id
+		s.seq = seq + uint64(n)
+		raceSubmit(&s.Op)
+	}
+	e.run.shorten(len(ops) - n)
+	e.slots.free = free[:len(free)-n]
+	e.slots.used += n
+	e.submitted += uint64(n)
+	if offheap.Any() {
+		for _, id := range ids[:n] {
+			e.slots.at(int32(id.Slot())).holdMemory()
+		}
+	}
+	return n
 }
 
 // take gives op a slot.

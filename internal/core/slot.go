@@ -39,73 +39,80 @@ const (
 const none = -1
 
 // Slot holds one operation in flight. Slots never move, so the kernel may be given
-// addresses into Msg; they are reused, and their generation tells the uses apart.
+// addresses into Msg; they are reused, and their generation tells the uses apart. What every operation needs stands first: a busy engine goes
+// through more slots than the nearest cache has room for.
 type Slot struct {
 	Op    api.Op
-	Group *Group         // of a BufferSelect
-	Msg   *sysx.MsgBuf   // what the kernel reads and writes of Op.Msg; made when first needed, then kept
-	Paths *sysx.PathBuf  // the strings of Op.Args; as Msg
-	Extra *Extra         // what few operations need; as Msg
-	Fixed *Buffer        // of an operation on a registered buffer
-	maps  []*offheap.Map // that hold its memory; empty for that of the Go heap
-	FD    *FD            // of an operation that is on the list of its fd
 	Index int32
 	Gen   uint32
+
+	use
+
+	FD    *FD            // of an operation that is on the list of its fd
+	Group *Group         // of a BufferSelect
+	Msg   *sysx.MsgBuf   // what the kernel reads and writes of Op.Msg; made when first needed, then kept
+	Fixed *Buffer        // of an operation on a registered buffer
+	maps  []*offheap.Map // that hold its memory; empty for that of the Go heap
+	seq   uint64         // how many operations were submitted before
+
+	fifoNext       int32
+	fdNext, fdPrev int32 // fdPrev of an operation that is chained: the one before it in its chain
+	next           int32 // the next of its chain, or none
+
+	Paths *sysx.PathBuf // the strings of Op.Args; as Msg
+	Extra *Extra        // what few operations need; as Msg
 
 	wax invariants.Seal
 
 	// FD2 is Op.Args.FD2 as it was when the operation was submitted, or the descriptor of the registered file that it names.
 	FD2 int32
 
-	// Notifs is how many notifications of the kernel's are to come for a zero-copy send, and Copied that some of its data was copied.
-	Notifs int32
-	Copied bool
-
-	// Persona is the driver's number of Op.Personality.
-	Persona uint16
-	// Done is how many bytes an operation has moved that goes on until all is moved.
-	Done int32
-	// Phase is how far the attempts at the operation have come (internal/attempt).
-	Phase uint8
-	// Leg is the driver's own: where the operation is.
-	Leg uint8
-	// ByPlace is the driver's own: what the kernel has of the operation names the file by FD.Place.
-	ByPlace bool
-
-	state   state
-	reason  reason
-	dir     optab.Direction
-	inFIFO  bool
-	timed   uint8 // the queues of time that it is in: see timer.go
-	held    bool  // counted in drain.held
-	counted bool  // in waiting: it is chained or held
-	silent  bool  // has no completion: the one before it in its chain failed with SkipSuccess
-	hidden  bool  // is the engine's own: of CancelSync, or the close of a registered file
-	counts  bool  // among Engine.unstarted
-	simple  bool  // endSimple will do
+	held    bool // counted in drain.held
+	counted bool // in waiting: it is chained or held
+	silent  bool // has no completion: the one before it in its chain failed with SkipSuccess
+	hidden  bool // is the engine's own: of CancelSync, or the close of a registered file
 
 	// mate is the other slot of an operation on two files, or none. The one of the second file is a shadow: it stands in
 	// the lists of that file, and has no completion.
 	mate   int32
 	shadow bool
 
-	seq  uint64 // how many operations were submitted before
 	due  int64  // of a timeout: when it expires, by its clock; of an update of one, when it was submitted
 	goal uint64 // of a timeout with a count: how many completions the program has been given by then, else 0
 
 	res int32 // of an operation that is failing
 
-	parts          int32 // cancels under way on behalf of this one
-	fifoNext       int32
-	fdNext, fdPrev int32 // fdPrev of an operation that is chained: the one before it in its chain
-	next           int32 // the next of its chain, or none
+	// Job is the pool's own (internal/workers).
+	Job uint32
+}
+
+// use is what begins anew with each use of a slot. It is together so that a few wide stores set it.
+type use struct {
+	state  state
+	reason reason
+	dir    optab.Direction
+	timed  uint8 // the queues of time that it is in: see timer.go
+	// Phase is how far the attempts at the operation have come (internal/attempt).
+	Phase uint8
+	// Leg is the driver's own: where the operation is.
+	Leg    uint8
+	inFIFO bool
+	simple bool // endSimple will do
 
 	// Held is a buffer of Group that the operation goes on with, or none: a read that a worker performs has taken it, and a receive with Bundle has
 	// filled Done bytes of it while it looks whether there is more.
 	Held int32
-
-	// Job is the pool's own (internal/workers).
-	Job uint32
+	// Done is how many bytes an operation has moved that goes on until all is moved.
+	Done  int32
+	parts int32 // cancels under way on behalf of this one
+	// Notifs is how many notifications of the kernel's are to come for a zero-copy send, and Copied that some of its data was copied.
+	Notifs int32
+	Copied bool
+	// Persona is the driver's number of Op.Personality.
+	Persona uint16
+	// ByPlace is the driver's own: what the kernel has of the operation names the file by FD.Place.
+	ByPlace bool
+	counts  bool // among Engine.unstarted
 }
 
 // ID is the id of the operation that the slot holds.
@@ -152,11 +159,7 @@ func (t *slotTable) get() *Slot {
 	s := t.at(t.free[n])
 	t.free = t.free[:n]
 	t.used++
-	s.reason, s.dir = reasonNone, optab.None
-	s.Persona = 0
-	s.inFIFO, s.simple, s.timed = false, false, 0
-	s.Done, s.parts, s.Phase, s.Leg, s.Held, s.ByPlace = 0, 0, 0, 0, none, false
-	s.Notifs, s.Copied = 0, false
+	s.use = use{dir: optab.None, Held: none}
 	return s
 }
 
@@ -186,7 +189,9 @@ func (t *slotTable) put(s *Slot) {
 
 // recycle is put for a slot of which only these have changed.
 func (t *slotTable) recycle(s *Slot) {
-	s.Op.Buf, s.Op.Msg, s.Op.Args = nil, nil, nil
+	if s.Op.Buf != nil || s.Op.Msg != nil || s.Op.Args != nil {
+		s.Op.Buf, s.Op.Msg, s.Op.Args = nil, nil, nil
+	}
 	s.state = stateFree
 	if s.Gen++; s.Gen == 0 {
 		s.Gen = 1

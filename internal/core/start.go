@@ -18,7 +18,12 @@ func (e *Engine) runAll() {
 			e.dropFiles()
 		}
 		for e.run.Len() > 0 {
-			if s := e.slots.lookup(e.run.Pop()); s != nil && s.state == stateSubmitted {
+			switch s := e.slots.lookup(e.run.Pop()); {
+			case s == nil, s.state != stateSubmitted:
+			case s.simple && s.Op.Code == api.OpNop && s.Op.Flags == 0:
+				s.state = stateStarted
+				e.drv.Start(s)
+			default:
 				e.start(s)
 			}
 		}
@@ -110,18 +115,26 @@ func (e *Engine) start(s *Slot) {
 	e.line(f, s, in)
 }
 
-// startSimple is start for an operation that can be seen to be in order at a glance: a transfer of one buffer at a position of its own,
-// or one that is about nothing. It says whether s is one.
+// startSimple is start for an operation that can be seen to be in order at a glance: a transfer of one buffer on a socket, or at a position of
+// its own, or one that is about nothing. It says whether s is one.
 func (e *Engine) startSimple(s *Slot, in *optab.Info) bool {
 	op := &s.Op
-	if op.Flags != 0 || op.Personality != 0 {
+	if op.Flags != 0 || len(op.Buf) > sysx.MaxTransfer {
 		return false
 	}
-	if !in.FD {
+	switch op.Code {
+	case api.OpNop:
 		e.begin(s)
 		return true
-	}
-	if !in.Position || in.Msg || in.Fixed || op.Off < 0 || len(op.Buf) > sysx.MaxTransfer {
+	case api.OpRead, api.OpWrite:
+		if op.Off < 0 {
+			return false
+		}
+	case api.OpRecv, api.OpSend:
+		if op.Arg != 0 || len(op.Buf) == 0 {
+			return false
+		}
+	default:
 		return false
 	}
 	f := e.fds.get(op.FD)
@@ -130,6 +143,10 @@ func (e *Engine) startSimple(s *Slot, in *optab.Info) bool {
 	}
 	op.Msg = nil // see check
 	e.link(f, s)
+	if in.Dir != optab.None && !in.Position && !e.enqueue(f, s, in.Dir) {
+		s.state = stateQueued
+		return true
+	}
 	e.begin(s)
 	return true
 }

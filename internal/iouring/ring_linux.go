@@ -132,7 +132,7 @@ func (r *Ring) Peek() (head, tail uint32) { return r.cqHead, atomic.LoadUint32(r
 
 // CQEAt returns the completion with the counter idx, which has to be in the range given by Peek. The entry is shared
 // memory: it stays valid until Advance has passed it.
-func (r *Ring) CQEAt(idx uint32) *CQE { return &r.cqes[idx&r.cqMask<<r.cqShift] }
+func (r *Ring) CQEAt(idx uint32) *CQE { return &r.cqes[idx&r.cqMask<<(r.cqShift&1)] }
 
 // Next returns the counter of the completion behind c, whose own is idx. It is not idx+1 behind one of 32 bytes in a ring with
 // IORING_SETUP_CQE_MIXED. There, one with IORING_CQE_F_SKIP is none, and fills the room up to the end of the queue.
