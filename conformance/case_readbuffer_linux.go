@@ -90,7 +90,7 @@ var readDeviceCases = []Case{
 	},
 	{
 		ID: "RDB-9", Name: "positions of what has none",
-		Explanation: "A ReadBuffer of a pipe, a socket or an eventfd does not heed its position, however large.",
+		Explanation: "A ReadBuffer of a pipe, a socket, an eventfd or a device of characters does not heed its position, however large.",
 		Requires:    api.FeatBufferGroups,
 		Ops:         readOnly,
 		Fn: func(t *T) {
@@ -101,6 +101,8 @@ var readDeviceCases = []Case{
 					t.into(g, api.ReadBuffer(r, 0, off, 1), "data")
 				})
 				t.into(g, api.ReadBuffer(t.eventfd(3, false), 0, off, 2), counter(3))
+				t.into(g, api.ReadBuffer(t.OpenFile("/dev/zero", unix.O_RDONLY), 0, off, 4), strings.Repeat("\x00", 64))
+				t.Want(api.ReadBuffer(t.OpenFile("/dev/null", unix.O_RDONLY), 0, off, 5), 0)
 			}
 			t.WantErr(api.ReadBuffer(t.File("x"), 0, 1<<63-1, 3), unix.EINVAL)
 			t.available(g, 2)

@@ -284,6 +284,7 @@ func (t *T) pull(atLeast int, deadline api.Instant) int {
 
 // check is what holds for every completion.
 func (t *T) check(c *api.Completion) {
+	const known = api.More | api.Buffer | api.BufferMore | api.Notif | api.AtEOF | api.Copied
 	op := t.ops[c.ID]
 	switch {
 	case c.ID == 0 && c.Code == api.OpMsgRing:
@@ -299,6 +300,8 @@ func (t *T) check(c *api.Completion) {
 		return
 	case c.Tag != op.tag && (c.Tag != op.retag || op.retag == 0) || c.Code != op.code:
 		t.Errorf("completion %s of an operation with the tag %d and the code %v", show(c), op.tag, op.code)
+	case c.Flags&^known != 0:
+		t.Errorf("completion with flags that there are not, %#x: %s", c.Flags, show(c))
 	case zeroCopyOps.Has(op.code):
 		t.checkZeroCopy(op, c)
 	case c.More() && op.flags&(api.Multishot|api.Bundle) == 0:

@@ -228,7 +228,7 @@ func (d *driver) selectFailed(s *core.Slot, res int32) {
 	case op.Code != api.OpRead:
 		d.fail(s, res)
 	case res == -int32(unix.ESPIPE) && op.Off > 0,
-		res == -int32(unix.EINVAL) && op.Off > math.MaxInt64-int64(s.Group.Size()) && d.endless(s):
+		res == -int32(unix.EINVAL) && op.Off > math.MaxInt64-int64(s.Group.Size()) && !d.tries.Positions(s):
 		op.Off = 0
 		d.goOn(s)
 	case res == -int32(unix.EOPNOTSUPP) && op.Flags&api.DontWait != 0 && s.Phase != phasePlain:
@@ -260,11 +260,4 @@ func (d *driver) noBuffer(s *core.Slot) {
 		}
 	}
 	d.goOn(s)
-}
-
-// endless says whether the file of s has no positions.
-func (d *driver) endless(s *core.Slot) bool {
-	errno := d.tries.Endless(s)
-	s.Phase = 0
-	return errno == 0
 }

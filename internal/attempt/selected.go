@@ -97,6 +97,14 @@ func (t *Tries) Endless(s *core.Slot) syscall.Errno {
 	return t.endless(s)
 }
 
+// Positions says whether the file of s is of a kind that is read at positions. It is for a driver that makes no attempt at s.
+func (t *Tries) Positions(s *core.Slot) bool {
+	errno := t.kind(s, true)
+	kind := s.Phase
+	s.Phase = phaseNew
+	return errno != 0 || hasPositions(kind)
+}
+
 func (t *Tries) endless(s *core.Slot) syscall.Errno {
 	switch s.Phase {
 	default:

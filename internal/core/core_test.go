@@ -377,6 +377,30 @@ func TestSecondGoroutine(t *testing.T) {
 	}
 }
 
+// TestSecondGoroutineInOnLow waits in a second goroutine while the owner is in OnLow: that one is not the owner, which matters more than where the owner is.
+func TestSecondGoroutineInOnLow(t *testing.T) {
+	if !invariants.Enabled {
+		t.Skip("needs the tag invariants: the owner is not looked at otherwise")
+	}
+	e, _ := open(t, nil)
+	submit(t, e, api.Nop(1))
+	done := make(chan error)
+	g, err := e.NewBufferGroup(api.BufferGroupOptions{Count: 1, LowWater: 1, OnLow: func(g api.BufferGroup) {
+		go func() {
+			_, err := e.Complete(nil, api.Wait{})
+			done <- errors.Join(err, g.Close())
+		}()
+		if err := <-done; !errors.Is(err, api.ErrNotOwner) || errors.Is(err, api.ErrReentrant) {
+			t.Errorf("from a second goroutine: %v", err)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.(*Group).lease(0, 1)
+	e.callLow()
+}
+
 func TestHotPathAllocatesNothing(t *testing.T) {
 	e, m := open(t, nil)
 	fd, buf := devNull(t), make([]byte, 8)

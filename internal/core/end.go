@@ -38,7 +38,9 @@ func (e *Engine) Emit(s *Slot, res int32) {
 // completion is written where it goes, if it goes straight to the program and nobody counts it.
 func (e *Engine) EmitBuffer(s *Slot, bid uint16, n int32) {
 	if e.fits() && !e.ending && e.counts.Len() == 0 {
-		s.buffered(&e.dst[e.n], bid, n, api.More)
+		c := &e.dst[e.n]
+		s.buffered(c, bid, n, api.More)
+		c.Flags &^= flagHead
 		e.n++
 		e.delivered++
 		return

@@ -140,11 +140,11 @@ func (g *Group) grow(n int) []uint16 {
 
 // Resize implements api.BufferGroup.
 func (g *Group) Resize(count int) error {
-	if g.closed {
-		return api.ErrClosed
-	}
 	if err := g.e.enter(); err != nil {
 		return err
+	}
+	if g.closed {
+		return api.ErrClosed
 	}
 	if count < 1 || count > g.max {
 		return &api.OptionError{Option: "Resize", Reason: "the count must be from 1 to BufferGroupOptions.Max"}
@@ -236,11 +236,11 @@ func (g *Group) Rest(bid uint16) []byte {
 
 // Close implements api.BufferGroup.
 func (g *Group) Close() error {
-	if g.closed {
-		return api.ErrClosed
-	}
 	if err := g.e.enterWait(); err != nil {
 		return err
+	}
+	if g.closed {
+		return api.ErrClosed
 	}
 	e := g.e
 	g.closing = true
@@ -249,12 +249,13 @@ func (g *Group) Close() error {
 			e.stop(s, nil, reasonCancel)
 		}
 	})
-	var err error
-	for g.users > 0 && err == nil {
-		err = e.settle()
+	for g.users > 0 {
+		if err := e.settle(); err != nil {
+			return err // an operation may be at it still: the Close of the engine is the next to look
+		}
 	}
 	g.shut()
-	return err
+	return nil
 }
 
 // shut forgets the group. Leases that are out may still be read, and released.

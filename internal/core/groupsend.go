@@ -31,7 +31,7 @@ type queued struct {
 
 // Get implements api.BufferGroup.
 func (g *Group) Get() (buf []byte, l api.Lease, ok bool) {
-	if !g.line.on || g.closed || g.closing || g.e.enter() != nil {
+	if !g.line.on || g.e.enter() != nil || g.closed || g.closing {
 		return nil, 0, false
 	}
 	bid, ok := g.Take()
@@ -45,11 +45,11 @@ func (g *Group) Get() (buf []byte, l api.Lease, ok bool) {
 // Queue implements api.BufferGroup.
 func (g *Group) Queue(l api.Lease, n int) error {
 	bid, gen := uint16(l), uint32(l>>32)
-	if g.closed || g.closing {
-		return api.ErrClosed
-	}
 	if err := g.e.enter(); err != nil {
 		return err
+	}
+	if g.closed || g.closing {
+		return api.ErrClosed
 	}
 	switch {
 	case !g.line.on || l.Group() != g.id || int(bid) >= len(g.gens) || g.gens[bid] != gen || gen&1 == 0:

@@ -55,8 +55,11 @@ func (e *Engine) callLow() {
 
 // enterWait is enter for what makes turns, which nothing called in a Complete may do.
 func (e *Engine) enterWait() error {
+	if err := e.enter(); err != nil {
+		return err // also in another goroutine, which must not look at calling
+	}
 	if e.calling {
 		return api.ErrReentrant
 	}
-	return e.enter()
+	return nil
 }
