@@ -210,7 +210,7 @@ var timerCases = []Case{
 	{
 		ID: "TMO-19", Name: "a late one moves none",
 		Explanation: "A tick that comes late moves none behind it, and those that were missed are left out.",
-		Ops:         timeoutOps,
+		Ops:         timeoutOps | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
 			for range 100 {
 				t0 := api.Now()
