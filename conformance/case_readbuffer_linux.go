@@ -89,6 +89,26 @@ var readDeviceCases = []Case{
 		},
 	},
 	{
+		ID: "RDB-5", Name: "a buffer that a worker has",
+		Explanation: "Whoever has DontWait does not wait either for a buffer that a read of a file in /proc has taken and not filled yet.",
+		Requires:    api.FeatBufferGroups | api.FeatDontWait,
+		Ops:         readOnly | api.Ops(api.OpRecv, api.OpRecvMsg),
+		Fn: func(t *T) {
+			g := t.Group(api.BufferGroupOptions{Count: 1, Size: 8})
+			a, _ := t.Pair(false)
+			for _, op := range []api.Op{api.RecvBuffer(a, 0, 1), api.RecvBuffer(a, 0, 1).With(api.Bundle), api.RecvMsgBuffer(a, 0, new(api.Msg), 1), current(a, 0, 1)} {
+				version := t.OpenFile("/proc/version", unix.O_RDONLY)
+				t.Submit(current(version, 0, 2), op.With(api.DontWait))
+				if c := t.Await(1); int(c.Res) != neg(unix.EAGAIN) && int(c.Res) != neg(unix.ENOBUFS) { // as far as the read has come
+					t.Errorf("got %s, want EAGAIN or ENOBUFS", show(&c))
+				}
+				c := t.Await(2)
+				t.Release(g, c.Lease)
+				t.available(g, 1)
+			}
+		},
+	},
+	{
 		ID: "RDB-9", Name: "positions of what has none",
 		Explanation: "A ReadBuffer of a pipe, a socket, an eventfd or a device of characters does not heed its position, however large.",
 		Requires:    api.FeatBufferGroups,

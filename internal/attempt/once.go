@@ -44,7 +44,8 @@ func (t *Tries) recvBuffer(s *core.Slot) (int32, int, Verdict) {
 		if t.Ready(s.Op.FD) {
 			return -int32(syscall.ENOBUFS), -1, Done
 		}
-		return 0, -1, Readable
+		res, v := outcome(s, 0, syscall.EAGAIN, Readable)
+		return res, -1, v
 	}
 	if s.Op.Flags&api.Bundle != 0 {
 		return t.recvBundle(s, bid)
