@@ -25,7 +25,7 @@ type RingOptions struct {
 	// SQIdle is how long that thread looks for submissions before it sleeps, 1 ms to an hour, in whole milliseconds. It is woken by a
 	// system call. Default: the kernel's, one second. Backends: uring, with SQPoll.
 	SQIdle time.Duration
-	// SQCPU is the one processor that the thread runs on. Default: any. Backends: uring, with SQPoll.
+	// SQCPU is the one processor that the thread runs on. Not with Attach. Default: any. Backends: uring, with SQPoll.
 	SQCPU CPUSet
 	// Attach shares the thread of another engine, which must have SQPoll as well, be open, and not be used by another goroutine meanwhile; it looks at the queues of both, and
 	// sleeps after the longer SQIdle. Without SQPoll it shares the kernel's workers, which since Linux 5.12 all rings of a
@@ -262,6 +262,8 @@ func (r *RingOptions) checkSQPoll(wrong func(field, format string, args ...any) 
 		return wrong("SQIdle", "is %v, must be from %v to %v", r.SQIdle, time.Millisecond, SQIdleMax)
 	case r.SQCPU.bad || r.SQCPU.Len() > 1:
 		return wrong("SQCPU", "has %d processors, must have one, from 0 to %d", r.SQCPU.Len(), maxCPUs-1)
+	case r.Attach != nil && r.SQCPU != CPUSet{}:
+		return wrong("SQCPU", "is set with Attach, whose thread has its processors already")
 	case r.SQPoll && r.Taskrun != TaskrunDefault:
 		return wrong("Taskrun", "is set with SQPoll, where the kernel's thread completes what it has submitted")
 	case !r.SQPoll && r.SQIdle != 0:

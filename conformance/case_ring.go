@@ -70,6 +70,7 @@ var ringCases = []Case{
 				"Park and UnboundedWorkers": func(r *api.RingOptions) { r.UnboundedWorkers = 1 },
 				"SQIdle without SQPoll":     func(r *api.RingOptions) { r.SQIdle = time.Second },
 				"SQCPU without SQPoll":      func(r *api.RingOptions) { r.SQCPU = api.CPUs(0) },
+				"SQCPU and Attach":          func(r *api.RingOptions) { r.SQPoll, r.SQCPU, r.Attach = true, api.CPUs(0), t.Engine },
 				"SQPoll and Taskrun":        func(r *api.RingOptions) { r.SQPoll, r.Taskrun = true, api.TaskrunCoop },
 				"Park and WorkerCPUs":       func(r *api.RingOptions) { r.WorkerCPUs = api.CPUs(0) },
 			} {

@@ -2,6 +2,7 @@ package uring
 
 import (
 	"errors"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -25,11 +26,15 @@ func (d *driver) tryWorkers(o *api.RingOptions) error {
 	if o.WorkerCPUs == (api.CPUSet{}) {
 		return nil
 	}
+	wrong := &api.OptionError{Option: "Ring.WorkerCPUs", Reason: "has " + o.WorkerCPUs.String() +
+		", and the kernel refuses that: not all of them are processors that this program may use, or Linux is older than 5.14"}
+	if unusable(&o.WorkerCPUs) >= 0 {
+		return wrong // the kernel passes over numbers that no processor here can have, and takes a set of none but these
+	}
 	// The kernel looks at the processors when they are set. This thread, which need not be the owner's, gets back what it had.
 	if err := d.setCPUs(&o.WorkerCPUs); err != nil {
 		if errors.Is(err, unix.EINVAL) {
-			return &api.OptionError{Option: "Ring.WorkerCPUs", Reason: "has " + o.WorkerCPUs.String() +
-				", and the kernel refuses that: not all of them are processors that this program may use, or Linux is older than 5.14"}
+			return wrong
 		}
 		return refused("Options.Ring.WorkerCPUs", "5.14", err)
 	}
@@ -37,6 +42,37 @@ func (d *driver) tryWorkers(o *api.RingOptions) error {
 		return nil // they are those of a thread that is there for this ring
 	}
 	return d.ring.UnregisterIOWQAff()
+}
+
+// unusable is a processor of the set that this program may not use, or that is not there; -1 if there is none. Those that the thread runs on need no further look.
+func unusable(cpus *api.CPUSet) int {
+	var mine unix.CPUSet
+	if unix.SchedGetaffinity(0, &mine) != nil {
+		return -1 // it cannot be told
+	}
+	var others []int
+	for n := range cpusMax {
+		if cpus.Has(n) && !mine.IsSet(n) {
+			others = append(others, n)
+		}
+	}
+	if others == nil {
+		return -1
+	}
+	found := make(chan int)
+	go func() {
+		runtime.LockOSThread() // for good: the thread, which runs where it is told to, ends with the goroutine
+		for _, n := range others {
+			one := new(unix.CPUSet)
+			one.Set(n)
+			if errors.Is(unix.SchedSetaffinity(0, one), unix.EINVAL) {
+				found <- n
+				return
+			}
+		}
+		found <- -1
+	}()
+	return <-found
 }
 
 func (d *driver) setCPUs(cpus *api.CPUSet) error {

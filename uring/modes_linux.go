@@ -64,6 +64,12 @@ func (d *driver) tryModes(o *api.RingOptions) error {
 
 // refused says that the kernel does not take a mode that was asked for.
 func refused(option, minKernel string, err error) *api.UnavailableError {
+	switch {
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
+		u := unavailable(option, err) // whatever the option, and the hint is another
+		u.Reason = option + ": " + u.Reason
+		return u
+	}
 	u := &api.UnavailableError{Backend: name, Reason: option + ": " + err.Error(), Err: err}
 	var errno unix.Errno
 	if errors.As(err, &errno) {

@@ -26,7 +26,7 @@ const emptyMax = 64
 func (d *driver) Resize(o *api.Options) error {
 	if !d.kern.Has(api.KernResize) {
 		return &api.UnsupportedError{Feature: api.FeatQueueResize, MinKernel: "6.13",
-			Reason: "io_uring resizes only a ring that belongs to a thread: with the strategy Block, and none of what that takes in Options.Disable"}
+			Reason: "io_uring resizes only a ring that belongs to a thread: with the strategy Block, neither SQPoll nor Taskrun in Options.Ring, and none of what that takes in Options.Disable"}
 	}
 	err := d.resize(o)
 	for n := 0; n < emptyMax && errors.Is(err, unix.EOVERFLOW); n++ {

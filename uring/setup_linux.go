@@ -140,14 +140,14 @@ func (d *driver) open(o *api.Options, allowed api.KernelFeature) error {
 // asked finds out which of the options it was that the kernel has refused.
 func asked(o *api.Options, err error) error {
 	switch {
+	case errors.Is(err, unix.EINVAL) && unusable(&o.Ring.SQCPU) >= 0:
+		return &api.OptionError{Option: "Ring.SQCPU", Reason: "is " + o.Ring.SQCPU.String() + ", and the kernel refuses that: it is no processor that this program may use"}
 	case errors.Is(err, iouring.ErrNoHugePages):
 		return noHugePages(err)
 	case errors.Is(err, unix.EINVAL) && o.Ring.Completions != api.CompletionsDefault:
 		return refused("Options.Ring.Completions", sizes[o.Ring.Completions].minKernel, err)
 	case o.Ring.Attach != nil && (errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EBADF) || errors.Is(err, unix.EINVAL)):
 		return refused("Options.Ring.Attach", "5.6", err)
-	case o.Ring.SQCPU != (api.CPUSet{}) && errors.Is(err, unix.EINVAL):
-		return &api.OptionError{Option: "Ring.SQCPU", Reason: "is " + o.Ring.SQCPU.String() + ", and the kernel refuses that: it is no processor that this program may use"}
 	case o.Ring.SQPoll && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)):
 		return refused("Options.Ring.SQPoll", "5.11", err)
 	case errors.Is(err, unix.EINVAL) && o.Ring.Memory != api.RingMemoryDefault:
@@ -200,12 +200,14 @@ func (d *driver) Bind() error {
 		d.tid = unix.Gettid()
 	}
 	if d.ring.Flags()&iouring.IORING_SETUP_R_DISABLED != 0 {
-		if err := d.ring.EnableRings(); err != nil {
-			runtime.UnlockOSThread()
-			return err
+		err := d.ring.EnableRings()
+		if err == nil {
+			err = d.bindPolled()
 		}
-		if err := d.bindPolled(); err != nil {
-			runtime.UnlockOSThread()
+		if err != nil {
+			if d.block { // another's lock of the thread is not for us to undo
+				runtime.UnlockOSThread()
+			}
 			return err
 		}
 	}
@@ -248,7 +250,7 @@ func (d *driver) Close() error {
 }
 
 // unavailable tells why there can be no engine, and what would help.
-func unavailable(what string, err error) error {
+func unavailable(what string, err error) *api.UnavailableError {
 	u := &api.UnavailableError{Backend: name, Reason: err.Error(), Err: err}
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

@@ -54,7 +54,7 @@ func sqpollParams(o *api.RingOptions, p *iouring.Params) error {
 func attachFD(o *api.RingOptions) (int, error) {
 	wrong := func(why string) (int, error) { return 0, &api.OptionError{Option: "Ring.Attach", Reason: why} }
 	e, ok := o.Attach.(*core.Engine)
-	if !ok {
+	if !ok || e == nil {
 		return wrong("is no engine of this library")
 	}
 	d, ok := e.Driver().(*driver)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -172,10 +173,63 @@ func TestSQCPU(t *testing.T) {
 	if got := awaitThreads(t, 1); got[0] != cpu.String() {
 		t.Errorf("the thread may run on %s, want %v", got[0], cpu)
 	}
-	_, err := New(&api.Options{Ring: api.RingOptions{SQPoll: true, SQCPU: api.CPUs(1023)}})
-	if !errors.Is(err, api.ErrInvalidOption) || !strings.Contains(err.Error(), "Ring.SQCPU") {
-		t.Errorf("a processor that is not there: %v", err)
+	for _, o := range []api.RingOptions{{}, {Completions: api.CompletionsMixed}, {Completions: api.CompletionsWide}, {Memory: api.RingMemoryOwn}, {Attach: e}} {
+		o.SQPoll, o.SQCPU = true, api.CPUs(1023)
+		_, err := New(&api.Options{Ring: o})
+		if !errors.Is(err, api.ErrInvalidOption) || !strings.Contains(err.Error(), "Ring.SQCPU") {
+			t.Errorf("a processor that is not there, with %+v: %v", o, err)
+		}
 	}
+}
+
+// TestWorkerCPUsThatAreNot: the kernel passes over numbers that it has no room for, and a set of nothing but those would leave the workers none.
+func TestWorkerCPUsThatAreNot(t *testing.T) {
+	for _, c := range []api.CPUSet{api.CPUs(1023), api.CPUs(0, 1023)} {
+		_, err := New(&api.Options{Ring: api.RingOptions{WorkerCPUs: c}})
+		if !errors.Is(err, api.ErrInvalidOption) || !strings.Contains(err.Error(), "Ring.WorkerCPUs") {
+			t.Errorf("WorkerCPUs %v: %v", c, err)
+		}
+	}
+}
+
+// TestWorkerCPUsOfOthers: the workers may run where the thread may not, as long as the program may.
+func TestWorkerCPUsOfOthers(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("it takes two processors")
+	}
+	inThread(func() {
+		var all unix.CPUSet
+		if err := unix.SchedGetaffinity(0, &all); err != nil {
+			t.Error(err)
+			return
+		}
+		first := usableCPU()
+		rest := api.CPUSet{}
+		one := new(unix.CPUSet)
+		for n := range cpusMax {
+			if first.Has(n) {
+				one.Set(n)
+			} else if all.IsSet(n) {
+				rest = api.CPUs(n)
+			}
+		}
+		if err := unix.SchedSetaffinity(0, one); err != nil {
+			t.Error(err)
+			return
+		}
+		e, err := New(&api.Options{Ring: api.RingOptions{WorkerCPUs: rest}})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var now unix.CPUSet
+		if err := unix.SchedGetaffinity(0, &now); err != nil || now != *one {
+			t.Errorf("the thread may run on %v, want %v (%v)", now, *one, err)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestAttach: engines that are attached share one thread, and go on whichever is closed first.

@@ -80,6 +80,7 @@ func New(name string, o *api.Options, p Poller) (api.Engine, error) {
 		p.Close()
 		return nil, err
 	}
+	opt.Ring.Attach = nil // is ignored, and may go
 	d := &driver{p: p, edge: p.Traits().EdgeTriggered, evs: make([]Event, eventBatch)}
 	e, err := core.New(name, opt, Features(p.PollFD() >= 0), d)
 	if err != nil {
