@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 
 	"github.com/sluiceio/sluice/api"
@@ -115,6 +116,58 @@ var errQueueCases = []Case{
 			t.StillPending(1)
 			t.WantGet(b, pattern(inQueue))
 			t.AwaitNotif(1)
+		},
+	},
+	{
+		ID: "ZCP-14", Name: "a datagram that fails late",
+		Explanation: "A datagram that the kernel refuses after it has counted it takes no notification from another: the memory of the next one is in use for as long as it is corked.",
+		Requires:    zeroCopy,
+		Ops:         bothZC,
+		Fn: func(t *T) {
+			for _, before := range []int{0, 3} {
+				a, b := t.UDP()
+				t.setZeroCopy(a)
+				for range before {
+					t.WantZC(api.SendZC(a, []byte("x"), 1), 1)
+					t.WantGet(b, "x")
+				}
+				t.WantErr(api.SendMsgZC(a, withControl(pattern(1000), segment(1)), 2), unix.EINVAL)
+				t.must("segment", unix.SetsockoptInt(a, unix.IPPROTO_UDP, udpSegment, 1000)) // without it, what is corked is copied
+				t.must("cork", unix.SetsockoptInt(a, unix.IPPROTO_UDP, udpCork, 1))
+				t.Submit(api.SendZC(a, []byte("hello"), 3))
+				t.AwaitMore(3, 5)
+				t.StillPending(3)
+				t.must("uncork", unix.SetsockoptInt(a, unix.IPPROTO_UDP, udpCork, 0))
+				t.AwaitNotif(3)
+				t.WantGet(b, "hello")
+				t.WantZC(api.SendZC(a, []byte("x"), 4), 1)
+				t.WantGet(b, "x")
+				t.noErrors(a)
+			}
+		},
+	},
+	{
+		ID: "ZCP-14", Name: "switched off",
+		Explanation: "When the program takes SO_ZEROCOPY back, what follows is copied, and what is under way has its notification.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendZC,
+		Fn: func(t *T) {
+			a, b := t.zeroTCP()
+			t.WantZC(api.SendZC(a, []byte("x"), 1), 1)
+			t.WantGet(b, "x")
+			data := pattern(inQueue)
+			t.Submit(api.SendZC(a, []byte(data), 2).With(api.WaitAll))
+			t.AwaitMore(2, inQueue)
+			t.must("setsockopt", unix.SetsockoptInt(a, unix.SOL_SOCKET, unix.SO_ZEROCOPY, 0))
+			t.Submit(api.SendZC(a, []byte("hello"), 3))
+			t.AwaitMore(3, 5)
+			t.WantGet(b, data+"hello")
+			t.AwaitNotif(2)
+			t.AwaitNotif(3)
+			t.setZeroCopy(a)
+			t.WantZC(api.SendZC(a, []byte("x"), 4), 1)
+			t.WantGet(b, "x")
+			t.noErrors(a)
 		},
 	},
 	{
@@ -258,6 +311,37 @@ var errQueueCases = []Case{
 		},
 	},
 	{
+		ID: "ZCP-16", Name: "one of two numbers is closed",
+		Explanation: "A send through the second fd of a socket has its notification, also when the first one has just been closed and its last notification is there.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         sendZC | api.Ops(api.OpClose),
+		Fn: func(t *T) {
+			for range 5 {
+				a, b := t.zeroTCP()
+				d, err := unix.Dup(a)
+				t.must("dup", err)
+				t.Own(d)
+				for range 2 { // from the second one on its count is known
+					t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+					t.AwaitMore(1, inQueue)
+					t.WantGet(b, pattern(inQueue))
+					t.AwaitNotif(1)
+				}
+				t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+				t.AwaitMore(1, inQueue)
+				t.Want(api.Close(a, 2), 0)
+				t.WantGet(b, pattern(inQueue))
+				t.acknowledged(d)
+				t.Submit(api.SendZC(d, []byte("hello"), 3))
+				t.AwaitMore(3, 5)
+				t.WantGet(b, "hello")
+				t.AwaitNotif(1)
+				t.AwaitNotif(3)
+				t.noErrors(d)
+			}
+		},
+	},
+	{
 		ID: "ZCP-16", Name: "a registered file",
 		Explanation: "A send on a registered file has its notification also when the table is gone, and the fd is closed.",
 		Requires:    zeroCopy | api.FeatFixedFiles | api.FeatWaitAll,
@@ -322,6 +406,25 @@ func (t *T) WantGetSum(fd, n int) {
 	t.tb.Helper()
 	if got := len(t.Get(fd, n)); got != n {
 		t.Errorf("%d bytes arrived, want %d", got, n)
+	}
+}
+
+// udpCork is UDP_CORK of linux/udp.h.
+const udpCork = 1
+
+// acknowledged waits until the peer of the TCP socket fd has all that was sent.
+func (t *T) acknowledged(fd int) {
+	t.tb.Helper()
+	for end := t.deadline(); ; {
+		n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		t.must("SIOCOUTQ", err)
+		if n == 0 {
+			return
+		}
+		if api.Now() > end {
+			t.Fatalf("%d bytes are not acknowledged", n)
+		}
+		runtime.Gosched()
 	}
 }
 

@@ -104,6 +104,36 @@ var memlockCases = []Case{
 		},
 	},
 	{
+		ID: "ZCP-14", Name: "no memory can be locked",
+		Explanation: "When RLIMIT_MEMLOCK leaves nothing for zero-copy sends, the data is copied.",
+		Requires:    zeroCopy | api.FeatWaitAll,
+		Ops:         bothZC,
+		Fn: func(t *T) {
+			t.unprivileged()
+			e := t.Open(nil)
+			t.lockable(1 << 20) // some are for rings that are resized
+			for _, make := range []func() (int, int){t.zeroTCP, func() (int, int) { return t.TCP(false) }} {
+				a, b := make()
+				data := pattern(4 << 20)
+				for _, op := range []api.Op{api.SendZC(a, []byte(data), 1), api.SendMsgZC(a, parts(data), 1)} {
+					got := t.getLater(b, len(data))
+					if n, err := e.Submit([]api.Op{op.With(api.WaitAll | api.ReportUsage)}); n != 1 || err != nil {
+						t.Fatalf("Submit: %d, %v", n, err)
+					}
+					want := []api.Completion{{Res: int32(len(data)), Flags: api.More}, {Flags: api.Notif | api.Copied}}
+					for _, want := range want {
+						dst := [1]api.Completion{}
+						n, err := e.Complete(dst[:], api.Wait{Min: 1, Deadline: t.deadline()})
+						if n != 1 || err != nil || dst[0].Res != want.Res || dst[0].Flags != want.Flags {
+							t.Fatalf("Complete: %d %s, %v; want %s", n, show(&dst[0]), err, show(&want))
+						}
+					}
+					t.WantBytes(<-got, data)
+				}
+			}
+		},
+	},
+	{
 		ID: "FIX-12", Name: "memory that is no heap",
 		Explanation: "Any memory can be registered: of the Go heap, and mapped, in pages that nobody has touched or that others share.",
 		Requires:    fixedBuffers,

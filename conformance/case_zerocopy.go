@@ -495,6 +495,12 @@ var zeroCopyCases = []Case{
 				if err := t.Engine.Wake(); err != api.ErrClosed {
 					t.Errorf("Wake: %v, want ErrClosed", err)
 				}
+				if err := t.Engine.Post(3, 4); err != api.ErrClosed {
+					t.Errorf("Post: %v, want ErrClosed", err)
+				}
+				if _, err := t.Engine.InstallFile(a, api.AnySlot); err != api.ErrClosed {
+					t.Errorf("InstallFile: %v, want ErrClosed", err)
+				}
 				if !bytes.Equal(data, []byte(pattern(len(data)))) {
 					t.Errorf("the memory has changed")
 				}

@@ -54,6 +54,10 @@ func (d *driver) sentZC(s *core.Slot, res int32) {
 			return
 		}
 		d.goOn(s)
+	case (res == -int32(unix.ENOMEM) || res == -int32(unix.EFAULT) && s.Fixed != nil) && !s.Ending():
+		// There is no memory for the notification, or RLIMIT_MEMLOCK is used up: it is sent by copying. Or the kernel's table of buffers has changed, perhaps,
+		// since it was put there.
+		d.start(s)
 	case s.Op.Code == api.OpSendMsgZC:
 		d.message(s, res)
 	default:

@@ -64,10 +64,14 @@ func (t *Tries) sender(s *core.Slot) *sender {
 		return nil
 	}
 	if r := z.list[cookie]; r != nil {
-		if t.reap(r); r.counted {
+		t.reap(r)
+		switch {
+		case z.list[cookie] != r: // another fd of the socket has been closed, and that was the last of its notifications
+		case r.counted && t.isOn(s):
 			return r
+		default:
+			return nil
 		}
-		return nil
 	}
 	t.Calls += 5
 	if !sysx.SendsZeroCopy(s.Op.FD) {
@@ -84,11 +88,57 @@ func (t *Tries) sender(s *core.Slot) *sender {
 		r, z.spare = z.spare[n-1], z.spare[:n-1]
 	}
 	*r = sender{fd: fd, cookie: cookie, out: r.out[:0]}
+	t.sync(r) // what is there already is not of the first send
 	if len(z.list) == 0 {
 		z.pause, z.at = lookMin, api.After(lookMin)
 	}
 	z.list[cookie] = r
 	return r
+}
+
+// isOn says whether the socket still counts sends with MSG_ZEROCOPY. The program may switch that off.
+func (t *Tries) isOn(s *core.Slot) bool {
+	t.Calls++
+	return sysx.IsZeroCopy(s.Op.FD)
+}
+
+// sync takes all there is in the error queue, and what the next number is from a notification that is of none of the sends: a datagram that fails
+// behind the place where it is counted (a firewall, UDP_SEGMENT that does not fit) has one at once.
+func (t *Tries) sync(r *sender) {
+	for {
+		t.Calls++
+		lo, hi, copied, ok, errno := sysx.ZeroCopied(r.fd)
+		if errno != 0 {
+			return
+		}
+		if ok {
+			t.notified(r, lo, hi, copied)
+		}
+	}
+}
+
+// notified takes in that the sends from lo to hi are over.
+func (t *Tries) notified(r *sender, lo, hi uint32, copied bool) {
+	if !r.counted {
+		if len(r.out) == 0 {
+			return
+		}
+		r.counted, r.next, r.out[0].id = true, hi+1, hi // there is one send
+	}
+	if int32(hi-r.next) >= 0 {
+		r.next = hi + 1
+	}
+	kept := r.out[:0]
+	for _, o := range r.out {
+		if o.id-lo > hi-lo {
+			kept = append(kept, o)
+			continue
+		}
+		if s := t.ZC.e.Lookup(o.op.Slot(), o.op.Generation()); s != nil {
+			t.ZC.e.Notified(s, copied)
+		}
+	}
+	r.out = kept
 }
 
 // add notes that a send of s has been made.
@@ -124,21 +174,8 @@ func (t *Tries) reap(r *sender) (any bool) {
 		if !ok {
 			continue
 		}
-		if !r.counted { // and there is one send
-			r.counted, r.next, r.out[0].id = true, hi+1, hi
-		}
 		any = true
-		kept := r.out[:0]
-		for _, o := range r.out {
-			if o.id-lo > hi-lo {
-				kept = append(kept, o)
-				continue
-			}
-			if s := t.ZC.e.Lookup(o.op.Slot(), o.op.Generation()); s != nil {
-				t.ZC.e.Notified(s, copied)
-			}
-		}
-		r.out = kept
+		t.notified(r, lo, hi, copied)
 	}
 	t.idle(r)
 	return any
@@ -260,13 +297,17 @@ func (t *Tries) sentZC(r *sender, s *core.Slot, n int, errno syscall.Errno) (*se
 	case r == nil:
 		s.Copied = s.Copied || errno == 0
 		return nil, errno
-	case errno == syscall.ENOBUFS:
-		// The memory for notifications is used up (net.core.optmem_max, or RLIMIT_MEMLOCK).
-		t.idle(r)
-		return nil, errCopy
-	case errno != 0 || n == 0: // which the kernel does not count
+	case errno != 0 || n == 0: // which the kernel does not count, as a rule
 		s.Copied = s.Copied || errno == 0
+		if errno != 0 && errno != syscall.EAGAIN {
+			t.sync(r)
+		}
 		t.idle(r)
+		if errno == syscall.ENOBUFS || errno == syscall.EOPNOTSUPP {
+			// The memory for notifications is used up (net.core.optmem_max, or RLIMIT_MEMLOCK); or the socket has another protocol on top (TLS),
+			// which does not know the flag.
+			return nil, errCopy
+		}
 		return nil, errno
 	}
 	t.ZC.add(r, s)

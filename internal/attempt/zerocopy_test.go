@@ -24,6 +24,7 @@ func TestSentZC(t *testing.T) {
 		{name: "the first", n: 5, notifs: 1},
 		{name: "another", counted: true, n: 5, notifs: 1, goesOn: true},
 		{name: "no memory for notifications", counted: true, errno: syscall.ENOBUFS, want: errCopy},
+		{name: "another protocol on top, as TLS", errno: syscall.EOPNOTSUPP, want: errCopy},
 		{name: "no room", counted: true, errno: syscall.EAGAIN, want: syscall.EAGAIN},
 		{name: "broken", errno: syscall.EPIPE, want: syscall.EPIPE},
 		{name: "nothing", counted: true, copied: true},

@@ -57,6 +57,8 @@ func (e *Engine) Close() error {
 	case errors.Is(err, api.ErrHeld):
 		e.holds = true
 		e.closed.Store(true)
+		e.inbox.close() // nobody will ever take what is posted
+		e.files.refuse()
 		e.retain()
 		e.publish()
 		return err

@@ -335,6 +335,13 @@ func (e *Engine) undrop(f *FD) {
 	t.mu.Unlock()
 }
 
+// refuse makes InstallFile say that the engine is closed. The files stay.
+func (t *files) refuse() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+}
+
 // close closes the table. Nothing is in flight any more, and the driver is closed.
 func (t *files) close() {
 	t.mu.Lock()

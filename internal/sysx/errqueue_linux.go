@@ -13,7 +13,7 @@ const MsgZeroCopy = unix.MSG_ZEROCOPY
 // SendsZeroCopy says whether MSG_ZEROCOPY has an effect on a socket whose error queue has nothing but notifications of it: it is TCP or UDP, the program
 // has set SO_ZEROCOPY, and has asked neither for time stamps nor for ICMP errors, which would come the same way. It makes up to 5 system calls.
 func SendsZeroCopy(fd int32) bool {
-	if on, errno := sockopt(fd, unix.SO_ZEROCOPY); errno != 0 || on == 0 {
+	if !IsZeroCopy(fd) {
 		return false
 	}
 	if proto, errno := SocketProtocol(fd); errno != 0 || proto != unix.IPPROTO_TCP && proto != unix.IPPROTO_UDP {
@@ -33,6 +33,12 @@ func SendsZeroCopy(fd int32) bool {
 	// SAFETY: v is a local of this frame, as large as the slice says.
 	_, errno := Getsockopt(fd, level, name, unsafe.Slice((*byte)(unsafe.Pointer(&v)), unsafe.Sizeof(v)))
 	return errno == 0 && v == 0
+}
+
+// IsZeroCopy says whether the program has set SO_ZEROCOPY.
+func IsZeroCopy(fd int32) bool {
+	on, errno := sockopt(fd, unix.SO_ZEROCOPY)
+	return errno == 0 && on != 0
 }
 
 // SocketCookie is SO_COOKIE: a number that no other socket has while the machine runs.
