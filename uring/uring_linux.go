@@ -101,7 +101,10 @@ type driver struct {
 	closed     bool
 }
 
-var _ core.Driver = (*driver)(nil)
+var (
+	_ core.Driver = (*driver)(nil)
+	_ core.Noper  = (*driver)(nil)
+)
 
 // Attach implements core.Driver.
 func (d *driver) Attach(e *core.Engine) error {
@@ -131,18 +134,6 @@ func (d *driver) Counters() core.Counters {
 
 // Start implements core.Driver.
 func (d *driver) Start(s *core.Slot) {
-	if s.Op.Code == api.OpNop && len(d.unsent) == 0 { // there are no legs, files and fallbacks to it
-		if q := d.ring.NextSQE(); q != nil {
-			q.PrepNop()
-			q.UserData = userData(kindOp, s)
-			return
-		}
-	}
-	d.begin(s)
-}
-
-// begin is Start for what has to be looked at.
-func (d *driver) begin(s *core.Slot) {
 	if s.Group != nil {
 		d.startSelected(s)
 		return
@@ -169,6 +160,23 @@ func (d *driver) begin(s *core.Slot) {
 		d.fix(f)
 	}
 	d.put(s)
+}
+
+// StartNops implements core.Noper: there are no legs, files and fallbacks to a nop.
+func (d *driver) StartNops(ids []api.OpID) int {
+	if len(d.unsent) > 0 {
+		return 0
+	}
+	ring := d.ring
+	for n, id := range ids {
+		q := ring.NextSQE()
+		if q == nil {
+			return n
+		}
+		q.PrepNop()
+		q.UserData = kindOp<<kindShift | uint64(id.Generation())<<indexBits | uint64(id.Slot())
+	}
+	return len(ids)
 }
 
 // put hands the present leg of s to the kernel, or leaves it for later when there is no room.

@@ -82,6 +82,12 @@ type Batcher interface {
 	Batch(left time.Duration)
 }
 
+// Noper is what a Driver is, too, when it can begin many nops for less than one at a time.
+type Noper interface {
+	// StartNops is Start for nops, and says how many it has begun: fewer than there are where it has no room. It ends none of them.
+	StartNops(ids []api.OpID) int
+}
+
 // Counters are what a driver counts for api.Stats.
 type Counters struct {
 	Enters, Waits, Overflows, Blocking, PoolDepth, PoolQueued, Stale uint64

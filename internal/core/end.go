@@ -96,11 +96,12 @@ func (e *Engine) EndPlain(results []Result, codes api.OpSet) int {
 	}
 	dst := e.dst[e.n:]
 	results = results[:min(len(results), len(dst))]
+	dst = dst[:len(results)]
 	n := 0
 	for ; n < len(results); n++ {
 		r := &results[n]
 		s := e.slots.lookup(api.MakeOpID(r.Index, r.Generation))
-		if s == nil || !s.simple || r.Res < 0 || codes>>s.Op.Code&1 == 0 || s.Op.Flags != 0 || !onOpen(s.FD) {
+		if s == nil || !s.simple || r.Res < 0 || codes>>(s.Op.Code&63)&1 == 0 || s.Op.Flags != 0 || !onOpen(s.FD) {
 			break
 		}
 		e.complete(&dst[n], s, r.Res)
@@ -137,7 +138,18 @@ func (e *Engine) complete(c *api.Completion, s *Slot, res int32) {
 	}
 	raceDone(&s.Op)
 	s.unseal()
-	*c = api.Completion{Tag: s.Op.Tag, ID: s.ID(), Res: res, Code: s.Op.Code}
+	c.Tag, c.ID, c.Res, c.Flags, c.Code, c.Lease = s.Op.Tag, s.ID(), res, 0, s.Op.Code, 0
+	if c.Buf != nil {
+		c.Buf = nil
+	}
+	if s.FD != nil || s.Fixed != nil || s.Msg != nil || len(s.maps) > 0 {
+		e.leaveSimple(s)
+	}
+	e.slots.recycle(s)
+}
+
+// leaveSimple takes s, which is simple, off the list of its file, and gives back what it has held.
+func (e *Engine) leaveSimple(s *Slot) {
 	if s.FD != nil {
 		if s.inFIFO {
 			e.dequeue(s)
@@ -145,10 +157,7 @@ func (e *Engine) complete(c *api.Completion, s *Slot, res int32) {
 		e.unlink(s)
 		s.FD = nil
 	}
-	if s.Fixed != nil || s.Msg != nil || len(s.maps) > 0 {
-		e.letGoOf(s)
-	}
-	e.slots.recycle(s)
+	e.letGoOf(s)
 }
 
 // letGoOf gives back what s has held for the time of its operation.

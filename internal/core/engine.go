@@ -66,6 +66,7 @@ type Engine struct {
 	failed   error       // of the system; the engine is of no more use
 
 	batcher   Batcher   // the driver, if it is one
+	noper     Noper     // the driver, if it is one
 	behind    int       // operations that wait in the FIFO of an fd, and whose turn has not come
 	plain     api.OpSet // what Submit takes without a second look
 	depth     func() int
@@ -99,6 +100,7 @@ func New(name string, opt api.Options, feats api.Features, d Driver) (*Engine, e
 	e.genBase = uint32(api.Now()) * 2654435769 >> 2 << 1
 	e.wake.fd = w
 	e.batcher, _ = d.(Batcher)
+	e.noper, _ = d.(Noper)
 	if err := d.Attach(e); err != nil {
 		w.Close()
 		return nil, err
@@ -190,7 +192,7 @@ func (e *Engine) takeSimple(ops []api.Op) int {
 	for len(e.slots.free) < len(ops) && e.slots.grow() {
 	}
 	ops = ops[:min(len(ops), len(e.slots.free))]
-	free, chunks, codes, seq := e.slots.free, e.slots.chunks, simple&e.plain, e.submitted
+	free, slots, codes, seq := e.slots.free, e.slots.all, simple&e.plain, e.submitted
 	ids := e.run.extend(len(ops))
 	n := 0
 	for ; n < len(ops); n++ {
@@ -198,8 +200,7 @@ func (e *Engine) takeSimple(ops []api.Op) int {
 		if codes>>op.Code&1 == 0 || op.Flags&^api.FixedFile != 0 || op.Deadline != 0 || op.Personality != 0 {
 			break
 		}
-		at := uint32(free[len(free)-1-n])
-		s := &chunks[at>>slotShift][at%slotChunk]
+		s := slots[free[len(free)-1-n]]
 		s.Op = *op
 		s.use = use{dir: optab.None, Held: none, state: stateSubmitted, simple: true}
 		id := s.ID()

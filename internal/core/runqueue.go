@@ -22,10 +22,18 @@ func (q *runQueue) Push(id api.OpID) { q.list = append(q.list, id) }
 // Pop takes the first one out; the queue must not be empty.
 func (q *runQueue) Pop() api.OpID {
 	id := q.list[q.head]
-	if q.head++; q.head == len(q.list) {
+	q.skip(1)
+	return id
+}
+
+// rest is all that is in it, until the next Push.
+func (q *runQueue) rest() []api.OpID { return q.list[q.head:] }
+
+// skip takes the first n out.
+func (q *runQueue) skip(n int) {
+	if q.head += n; q.head == len(q.list) {
 		q.list, q.head = q.list[:0], 0
 	}
-	return id
 }
 
 // extend puts n at the end that are filled in then.

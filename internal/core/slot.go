@@ -1,6 +1,8 @@
 package core
 
 import (
+	"slices"
+
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/invariants"
 	"github.com/sluiceio/sluice/internal/offheap"
@@ -137,17 +139,14 @@ func (s *Slot) NeedPaths() *sysx.PathBuf {
 	return s.Paths
 }
 
-// slotChunk is how many slots are made at a time. A chunk stays where it is.
-const (
-	slotShift = 8
-	slotChunk = 1 << slotShift
-)
+// slotChunk is how many slots are made at a time.
+const slotChunk = 256
 
 type slotTable struct {
-	chunks []*[slotChunk]Slot
-	free   []int32 // the last one freed is used next: its memory is warm
-	limit  int
-	used   int
+	all   []*Slot // by index: one step to each, where pages of them would take two
+	free  []int32 // the last one freed is used next: its memory is warm
+	limit int
+	used  int
 }
 
 // get gives a slot that is not in use, nil when all are.
@@ -164,17 +163,21 @@ func (t *slotTable) get() *Slot {
 }
 
 func (t *slotTable) grow() bool {
-	base := len(t.chunks) * slotChunk
+	base := len(t.all)
 	n := min(slotChunk, t.limit-base)
 	if n <= 0 {
 		return false
 	}
-	c := new([slotChunk]Slot)
-	t.chunks = append(t.chunks, c)
-	for i := n - 1; i >= 0; i-- {
+	c := make([]Slot, n)
+	t.all = slices.Grow(t.all, n)
+	t.free = slices.Grow(t.free, base+n-len(t.free))
+	for i := range c {
 		c[i].Index = int32(base + i)
 		c[i].mate, c[i].next = none, none
 		c[i].Gen = 1
+		t.all = append(t.all, &c[i])
+	}
+	for i := n - 1; i >= 0; i-- {
 		t.free = append(t.free, int32(base+i))
 	}
 	return true
@@ -196,19 +199,21 @@ func (t *slotTable) recycle(s *Slot) {
 	if s.Gen++; s.Gen == 0 {
 		s.Gen = 1
 	}
-	t.free = append(t.free, s.Index)
+	n := len(t.free)
+	t.free = t.free[:n+1] // there is room for all slots: see grow
+	t.free[n] = s.Index
 	t.used--
 }
 
-func (t *slotTable) at(i int32) *Slot { return &t.chunks[uint32(i)>>slotShift][uint32(i)%slotChunk] }
+func (t *slotTable) at(i int32) *Slot { return t.all[uint32(i)] }
 
 // lookup gives the slot that holds the operation id, nil when it has ended or never was.
 func (t *slotTable) lookup(id api.OpID) *Slot {
 	i := id.Slot()
-	if uint64(i) >= uint64(len(t.chunks))*slotChunk {
+	if uint64(i) >= uint64(len(t.all)) {
 		return nil
 	}
-	s := t.at(int32(i))
+	s := t.all[i]
 	if s.state == stateFree || s.Gen != id.Generation() {
 		return nil
 	}
@@ -223,11 +228,9 @@ func (e *Engine) Lookup(index, generation uint32) *Slot {
 
 // each calls f for every slot in use.
 func (t *slotTable) each(f func(*Slot)) {
-	for _, c := range t.chunks {
-		for i := range c {
-			if c[i].state != stateFree {
-				f(&c[i])
-			}
+	for _, s := range t.all {
+		if s.state != stateFree {
+			f(s)
 		}
 	}
 }

@@ -18,12 +18,10 @@ func (e *Engine) runAll() {
 			e.dropFiles()
 		}
 		for e.run.Len() > 0 {
-			switch s := e.slots.lookup(e.run.Pop()); {
-			case s == nil, s.state != stateSubmitted:
-			case s.simple && s.Op.Code == api.OpNop && s.Op.Flags == 0:
-				s.state = stateStarted
-				e.drv.Start(s)
-			default:
+			if e.noper != nil && e.startNops() {
+				continue
+			}
+			if s := e.slots.lookup(e.run.Pop()); s != nil && s.state == stateSubmitted {
 				e.start(s)
 			}
 		}
@@ -34,6 +32,27 @@ func (e *Engine) runAll() {
 			return
 		}
 	}
+}
+
+// startNops starts those that are next if they are nops and simple, and says whether there were any.
+func (e *Engine) startNops() bool {
+	ids := e.run.rest()
+	n := 0
+	for ; n < len(ids); n++ {
+		s := e.slots.lookup(ids[n])
+		if s == nil || s.state != stateSubmitted || !s.simple || s.Op.Code != api.OpNop || s.Op.Flags != 0 {
+			break
+		}
+		s.state = stateStarted
+	}
+	if n == 0 {
+		return false
+	}
+	for _, id := range ids[e.noper.StartNops(ids[:n]):n] {
+		e.drv.Start(e.slots.at(int32(id.Slot())))
+	}
+	e.run.skip(n)
+	return true
 }
 
 // start performs one operation, or puts it where it waits for its turn.
