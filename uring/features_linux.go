@@ -75,8 +75,11 @@ func (d *driver) ringFeatures(allowed api.KernelFeature) {
 	}
 }
 
+// zeros are what tryFlags writes and sends. Nobody changes them.
+var zeros [8]byte
+
 // tryFlags finds out which flags of operations the kernel knows. No bit tells, so they are tried on a ring of their own
-// and a file that is no socket: a kernel that knows the flag says so, one that does not says EINVAL or EOPNOTSUPP. buf is on the heap.
+// and a file that is no socket: a kernel that knows the flag says so, one that does not says EINVAL or EOPNOTSUPP. buf is not on a stack.
 func tryFlags(buf *[8]byte) (k api.KernelFeature) {
 	fd, errno := sysx.Eventfd()
 	if errno != 0 {

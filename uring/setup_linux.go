@@ -49,7 +49,7 @@ func newDriver(o *api.Options) (*driver, error) {
 			return nil, err
 		}
 	}
-	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&d.wake) | d.enterFeatures())
+	d.kern |= allowed & (api.KernRegisteredRing | tryFlags(&zeros) | d.enterFeatures())
 	d.ringFeatures(allowed)
 	d.soft = !d.kern.Has(api.KernBufferRings|api.KernMultishotRecv) || d.emulated&api.Ops(api.OpRecv, api.OpRecvMsg) != 0
 	if !d.kern.Has(api.KernZeroCopy) {

@@ -83,9 +83,8 @@ type driver struct {
 
 	pollRing [1]sysx.PollFd // what a stalled driver waits with
 
-	wake     [8]byte // what the read of the wake fd reads into
-	armed    bool    // that read is under way
-	pollWake bool    // the kernel refuses to wait in that read: poll instead
+	armed    bool // the read of the wake fd is under way
+	pollWake bool // the kernel refuses to wait in that read: poll instead
 
 	timerAt  api.Instant // when the timeout operation of a wait ends, 0 for none
 	timerSeq uint32      // tells it from earlier ones
@@ -253,6 +252,10 @@ func (d *driver) slotOf(userData uint64) *core.Slot {
 	return d.e.Lookup(uint32(userData&indexMask), uint32(userData>>indexBits))
 }
 
+// wakeSink is what all engines read their wake fds into, and nobody looks at. It is no part of the driver: a Wake that is under way while the engine is
+// closed may end the read behind that, which must not write to memory that is another's by then.
+var wakeSink [8]byte
+
 // armWake starts the read of the fd that ends a wait, unless it is under way.
 func (d *driver) armWake() {
 	if d.armed {
@@ -265,7 +268,7 @@ func (d *driver) armWake() {
 	if d.pollWake {
 		q.PrepPollAdd(d.e.WakeFD(), unix.POLLIN)
 	} else {
-		p, n := iouring.Bytes(d.wake[:])
+		p, n := iouring.Bytes(wakeSink[:])
 		q.PrepRead(d.e.WakeFD(), p, n, 0)
 	}
 	q.UserData = kindWake << kindShift
