@@ -49,11 +49,12 @@ type Engine interface {
 
 	// RegisterFiles makes the engine's table of registered files, of len(fds) slots, 1 to 32768; -1 is an empty slot. An operation
 	// with FixedFile names one by its index. The engine has its own hold on each file: the program may close its fd.
-	// Errors: EBUSY when there is a table, EBADF, EINVAL, EMFILE, as syscall.Errno; ErrClosed, ErrNotOwner. Nothing is registered then.
+	// Errors: EBUSY when there is a table, EBADF, EINVAL, EMFILE for a list too long or when the process may have no more fds (each slot takes one), as
+	// syscall.Errno; ErrClosed, ErrNotOwner. Nothing is registered then.
 	RegisterFiles(fds []int) error
 
 	// UpdateFiles puts fds into the slots from at on; -1 empties one, KeepSlot leaves one as it is. Operations in flight go on with the file that they
-	// began with. n is how many were done. Errors: ENXIO without a table, EINVAL out of range, EBADF.
+	// began with. n is how many were done. Errors: ENXIO without a table, EINVAL out of range, EBADF, EMFILE when the process may have no more fds.
 	UpdateFiles(at int, fds []int) (n int, err error)
 
 	// UnregisterFiles drops the table. Operations in flight go on. ENXIO without a table.
@@ -61,7 +62,7 @@ type Engine interface {
 
 	// InstallFile puts the file fd into an empty slot, or into any one that it replaces; AnySlot chooses an empty one. It
 	// returns the slot. Any goroutine may call it. Errors: ENXIO without a table, EINVAL out of range, ENFILE
-	// when no slot is empty, EBADF; ErrClosed.
+	// when no slot is empty, EBADF, EMFILE when the process may have no more fds; ErrClosed.
 	InstallFile(fd, slot int) (int, error)
 
 	// SetFileRange limits AnySlot to the n slots from at on. It does not move what is there. 0, 0 lifts the limit, and so does a new table. Errors: ENXIO

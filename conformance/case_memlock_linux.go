@@ -171,4 +171,24 @@ var memlockCases = []Case{
 			t.Want(api.ReadFixed(fd, 0, mem[:4], 0, 3), 4)
 		},
 	},
+	{
+		ID: "FIX-12", Name: "what cannot be accessed takes one message",
+		Explanation: "A read into registered memory that cannot be accessed is tried once: it says EFAULT, and takes no more than the one message or number that was there.",
+		Requires:    fixedBuffers,
+		Ops:         fixedPlain | fixedVector,
+		Fn: func(t *T) {
+			page := os.Getpagesize()
+			mem := t.pages(2 * page)
+			t.must("mprotect", unix.Mprotect(mem[:page], unix.PROT_NONE))
+			t.registerBuffers(t.Engine, mem[:page], mem[page:])
+			a, b := t.Dgrams()
+			t.Put(b, "one")
+			t.WantErr(api.ReadFixed(a, 0, mem[:4], api.CurrentPosition, 1), syscall.EFAULT)
+			t.Put(b, "two")
+			t.Put(b, "three")
+			t.WantErr(api.ReadvFixed(a, 0, &api.Msg{Bufs: [][]byte{mem[:4]}}, api.CurrentPosition, 2), syscall.EFAULT)
+			t.Want(api.ReadFixed(a, 1, mem[page:page+8], api.CurrentPosition, 3), 5)
+			t.WantBytes(mem[page:page+5], "three")
+		},
+	},
 }

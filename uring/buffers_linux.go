@@ -83,7 +83,7 @@ func (d *driver) encodeFixed(q *iouring.SQE, s *core.Slot) {
 		d.bytes += uint64(s.Msg.Len())
 	}
 	code, flags := op.Code, rwFlags(s)
-	if !d.inTable(s) {
+	if s.ByTable = d.inTable(s); !s.ByTable {
 		code = plain(code)
 	}
 	switch code {

@@ -217,8 +217,9 @@ func (d *driver) fail(s *core.Slot, res int32) {
 	case (core.Interrupted(res) || res == -int32(unix.ECANCELED)) && !s.Ending():
 		// ECANCELED that nobody asked for: the thread that submitted it has ended.
 		d.goOn(s)
-	case res == -int32(unix.EFAULT) && s.Fixed != nil && s.Leg&tried == 0 && !s.Ending():
-		d.start(s) // the kernel's table has changed, perhaps, since it was put there
+	case res == -int32(unix.EFAULT) && s.ByTable && s.Leg&tried == 0 && !s.Ending():
+		// The kernel's table has changed, perhaps, since it was put there, and nothing has been done. A plain operation may have taken a datagram.
+		d.start(s)
 	default:
 		d.e.End(s, res)
 	}

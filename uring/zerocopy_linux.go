@@ -30,7 +30,7 @@ func (d *driver) encodeZC(q *iouring.SQE, s *core.Slot) {
 			q.PrepSend(op.FD, p, n, flags)
 			return
 		}
-		if op.Flags&api.FixedBuffer != 0 && n > 0 && d.inTable(s) {
+		if s.ByTable = op.Flags&api.FixedBuffer != 0 && n > 0 && d.inTable(s); s.ByTable {
 			q.PrepSendZCFixed(op.FD, p, n, flags, 0, op.Group)
 		} else {
 			q.PrepSendZC(op.FD, p, n, flags, 0)

@@ -136,7 +136,13 @@ func (e *Engine) pipeInto(s *Slot) int32 {
 func (t *files) place(slot int, fd int32) (int32, syscall.Errno) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	claimed := t.claimed
 	slot, errno := t.target(slot)
+	if errno == syscall.ENFILE && claimed != none {
+		// Another goroutine has named the slot meanwhile: as if it had replaced this file there.
+		sysx.Close(fd)
+		return int32(claimed), 0
+	}
 	if errno != 0 {
 		sysx.Close(fd)
 		return none, errno

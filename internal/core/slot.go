@@ -114,6 +114,8 @@ type use struct {
 	Persona uint16
 	// ByPlace is the driver's own: what the kernel has of the operation names the file by FD.Place.
 	ByPlace bool
+	// ByTable is the driver's own: what the kernel has of the operation names the buffer in the kernel's own table.
+	ByTable bool
 	counts  bool // among Engine.unstarted
 }
 
