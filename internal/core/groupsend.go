@@ -114,7 +114,7 @@ func (g *Group) sent() {
 	q := &g.line
 	q.busy = false
 	for left := q.moved; left > 0; q.taken-- {
-		invariants.Check(q.taken > 0, "more bytes were sent than there were: %d", left)
+		invariants.Check(q.taken > 0, "more bytes were sent than there were")
 		b := q.all[q.first]
 		q.first++
 		left -= b.n
