@@ -192,6 +192,7 @@ var flagCases = []Case{
 			t.Put(b, "abc")
 			receive("abc")
 			t.must("send", unix.Sendto(b, []byte("!"), unix.MSG_OOB, nil))
+			t.Quiet() // what comes at the same time as the byte may be kept back by the kernel: see the rule
 			t.Put(b, "def")
 			receive("abcdef")
 		},
