@@ -41,10 +41,7 @@ func (t *Tries) recvBuffer(s *core.Slot) (int32, int, Verdict) {
 	g := s.Group
 	bid, ok := g.Take()
 	if !ok {
-		if t.Ready(s.Op.FD) {
-			return -int32(syscall.ENOBUFS), -1, Done
-		}
-		res, v := outcome(s, 0, syscall.EAGAIN, Readable)
+		res, v := t.noBuffer(s)
 		return res, -1, v
 	}
 	if s.Op.Flags&api.Bundle != 0 {

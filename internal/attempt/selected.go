@@ -25,10 +25,7 @@ func (t *Tries) readBuffer(s *core.Slot) (int32, int, Verdict) {
 	}
 	bid, ok := s.Group.Take()
 	if !ok {
-		if t.Ready(s.Op.FD) {
-			return -int32(syscall.ENOBUFS), -1, Done
-		}
-		res, v := outcome(s, 0, syscall.EAGAIN, Readable)
+		res, v := t.noBuffer(s)
 		return res, -1, v
 	}
 	s.Op.Buf = s.Group.Bytes(bid)
@@ -49,14 +46,19 @@ func (t *Tries) readBuffer(s *core.Slot) (int32, int, Verdict) {
 	return res, -1, v
 }
 
+// noBuffer is what an operation comes to whose group has no buffer left: it fails when there is something to put into one, and waits else.
+func (t *Tries) noBuffer(s *core.Slot) (int32, Verdict) {
+	if t.Ready(s.Op.FD) {
+		return -int32(syscall.ENOBUFS), Done
+	}
+	return outcome(s, 0, syscall.EAGAIN, Readable)
+}
+
 // recvMsgBuffer receives a message once into a buffer of the operation's group, with what comes with it if there is more to come.
 func (t *Tries) recvMsgBuffer(s *core.Slot) (int32, int, Verdict) {
 	bid, ok := s.Group.Take()
 	if !ok {
-		if t.Ready(s.Op.FD) {
-			return -int32(syscall.ENOBUFS), -1, Done
-		}
-		res, v := outcome(s, 0, syscall.EAGAIN, Readable)
+		res, v := t.noBuffer(s)
 		return res, -1, v
 	}
 	m, b := s.NeedMsg(), s.Group.Bytes(bid)
