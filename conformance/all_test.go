@@ -13,6 +13,7 @@ import (
 	"github.com/sluiceio/sluice/arena"
 	"github.com/sluiceio/sluice/conformance"
 	"github.com/sluiceio/sluice/epoll"
+	"github.com/sluiceio/sluice/internal/matrix"
 	"github.com/sluiceio/sluice/poll"
 	fdselect "github.com/sluiceio/sluice/select"
 	"github.com/sluiceio/sluice/uring"
@@ -53,6 +54,26 @@ func arenaOf(size int) ([]byte, func() error, error) {
 	return a.Bytes(), a.Close, nil
 }
 
+// columns are those of the backend, all of them with SLUICE_MATRIX=full.
+func columns(b backend) []matrix.Column {
+	return matrix.Columns(b.name, os.Getenv("SLUICE_MATRIX") == "full")
+}
+
+// shard gives a function that says of each column in turn whether it is to be run here: all of them, or with
+// SLUICE_SHARD=i/n every n-th from the i-th on, so that several processes share the work.
+func shard(t *testing.T) func() bool {
+	v := os.Getenv("SLUICE_SHARD")
+	if v == "" {
+		return func() bool { return true }
+	}
+	var i, n int
+	if _, err := fmt.Sscanf(v, "%d/%d", &i, &n); err != nil || i < 0 || i >= n {
+		t.Fatalf("SLUICE_SHARD is %q, want i/n", v)
+	}
+	at := -1
+	return func() bool { at++; return at%n == i }
+}
+
 func TestConformance(t *testing.T) {
 	mine := shard(t)
 	for _, b := range backends {
@@ -62,31 +83,36 @@ func TestConformance(t *testing.T) {
 				if !mine() {
 					continue
 				}
-				t.Run(c.name, func(t *testing.T) {
-					b := c.on(b)
-					b.need(t, &c.opt)
-					if why := c.lacks(t, b); why != "" {
-						t.Skip(why)
-					}
-					conformance.Run(t, b.open, &conformance.Config{Options: &c.opt, Restrict: c.restrict, Memory: arenaOf})
-				})
+				t.Run(c.Name, func(t *testing.T) { runColumn(t, b, &c) })
 			}
 		})
 	}
+}
+
+func runColumn(t *testing.T, b backend, c *matrix.Column) {
+	b.need(t, &c.Options)
+	why, err := c.Lacks(b.open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why != "" {
+		t.Skip(why)
+	}
+	conformance.Run(t, c.On(b.open), &conformance.Config{Options: &c.Options, Restrict: c.Restrict, Memory: arenaOf})
 }
 
 func TestAllocs(t *testing.T) {
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			b.need(t, nil)
-			ways := strategies
+			ways := matrix.Strategies()
 			if b.name == "uring" {
-				ways = slices.Concat(strategies, ringed)
+				ways = slices.Concat(ways, matrix.Rings())
 			}
 			for _, c := range ways {
-				t.Run(c.name, func(t *testing.T) {
-					b.need(t, &c.opt)
-					conformance.RunAllocs(t, b.open, &conformance.Config{Options: &c.opt})
+				t.Run(c.Name, func(t *testing.T) {
+					b.need(t, &c.Options)
+					conformance.RunAllocs(t, b.open, &conformance.Config{Options: &c.Options})
 				})
 			}
 		})

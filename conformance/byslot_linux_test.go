@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/conformance"
+	"github.com/sluiceio/sluice/internal/matrix"
 	"github.com/sluiceio/sluice/internal/optab"
 	"golang.org/x/sys/unix"
 )
@@ -193,13 +194,13 @@ func TestBySlot(t *testing.T) {
 	}
 	mine := shard(t)
 	for _, b := range backends[:2] { // uring, and one of those that are alike
-		for _, c := range strategies[:2] {
+		for _, c := range matrix.Strategies()[:2] {
 			if !mine() {
 				continue
 			}
-			t.Run(b.name+"/"+c.name, func(t *testing.T) {
+			t.Run(b.name+"/"+c.Name, func(t *testing.T) {
 				b.need(t, nil)
-				conformance.Run(t, slottedOn(b).open, &conformance.Config{Options: &c.opt, Skip: skip})
+				conformance.Run(t, slottedOn(b).open, &conformance.Config{Options: &c.Options, Skip: skip})
 			})
 		}
 	}

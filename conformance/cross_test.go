@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/matrix"
 )
 
 // crossWait is far beyond what a message takes.
@@ -56,11 +57,11 @@ func (r *relay) run(rounds int) error {
 func TestMessagesAcrossBackends(t *testing.T) {
 	const rounds = 300
 	var ring []*relay
-	for _, c := range strategies {
+	for _, c := range matrix.Strategies() {
 		for _, b := range backends {
-			if e, err := b.open(&c.opt); err == nil {
+			if e, err := b.open(&c.Options); err == nil {
 				_ = e.Close() // it can be opened, which is all that is asked
-				ring = append(ring, &relay{name: b.name + "/" + c.name, opt: c.opt, open: b.open})
+				ring = append(ring, &relay{name: b.name + "/" + c.Name, opt: c.Options, open: b.open})
 			}
 		}
 	}

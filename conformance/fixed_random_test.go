@@ -179,13 +179,13 @@ func TestRandomTables(t *testing.T) {
 	const steps = 3000
 	for _, b := range backends {
 		for _, c := range columns(b) {
-			t.Run(b.name+"/"+c.name, func(t *testing.T) {
-				b.need(t, &c.opt)
+			t.Run(b.name+"/"+c.Name, func(t *testing.T) {
+				b.need(t, &c.Options)
 				seed := rand.Uint64()
 				x := &randomTable{t: t, r: rand.New(rand.NewPCG(seed, 0)), waits: map[uint64][]byte{}}
 				t.Logf("seed %d", seed)
 				for _, e := range []*api.Engine{&x.e, &x.other} {
-					o := c.opt
+					o := c.Options
 					var err error
 					if *e, err = b.open(&o); err != nil {
 						t.Fatal(err)

@@ -72,6 +72,9 @@ var importTable = []allowance{
 	// What sockets need beside operations.
 	{pkg: "sock", may: []string{"api", "internal/sysx"}, out: xsys},
 
+	// The columns and the tables of the suite, for what runs it.
+	{pkg: "internal/matrix", may: []string{"api", "internal/optab"}},
+
 	// The public suite sees what any backend's author sees.
 	{pkg: "conformance/...", may: []string{"api", "conformance/..."}, out: xsys},
 

@@ -1,4 +1,4 @@
-package conformance_test
+package matrix
 
 import (
 	"errors"
@@ -6,15 +6,6 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 )
-
-// ringModes are the modes of a ring that programs have to ask for.
-var ringModes = []column{
-	{name: "resizing", wrap: resizeAlways, need: api.FeatQueueResize},
-	{name: "ring-memory+resizing", opt: api.Options{Ring: api.RingOptions{Memory: api.RingMemoryOwn}}, wrap: resizeAlways, need: api.FeatQueueResize},
-	{name: "ring-busy-poll+mixed+resizing", wrap: resizeAlways, need: api.FeatQueueResize,
-		opt: api.Options{Ring: api.RingOptions{BusyPoll: 20 * time.Microsecond, PreferBusyPoll: true, Completions: api.CompletionsMixed}}},
-	{name: "ring-wide", opt: api.Options{Ring: api.RingOptions{Completions: api.CompletionsWide}}},
-}
 
 // resizeEvery is after how many calls the queues change: a resize is four mappings, which on a busy machine take long.
 const resizeEvery = 5
