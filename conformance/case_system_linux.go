@@ -20,7 +20,7 @@ import (
 func systemCases() []Case {
 	return slices.Concat(linuxCases, socketLinuxCases, seqpacketCases, msgFlagCases, controlCases, segmentCases, addressCases, socketErrorCases, clockCases,
 		childCases, futexCases, linuxPathCases, rangeCases, directCases, polledDirect, polledNumber, polledEnds, personalityCases, memlockCases, spliceCases, spliceWaitCases,
-		deviceCases, terminalCases, stateCases, errQueueCases)
+		deviceCases, terminalCases, stateCases, errQueueCases, shutdownWaitCases)
 }
 
 // cloexecFlag of a type of socket makes it close-on-exec.

@@ -19,6 +19,9 @@ import (
 // phasePlain in Slot.Phase, which the attempts do not use then: RWF_NOWAIT is left out, for the file does not know it.
 const phasePlain = math.MaxUint8
 
+// phaseShut in Slot.Phase says that the datagram socket of a multishot that is one receive after the other has been shut down for reading: see stopped.
+const phaseShut = phasePlain - 1
+
 // startSelected is Start for an operation with a group.
 func (d *driver) startSelected(s *core.Slot) {
 	if s.Op.Code == api.OpSend && d.gathers {
@@ -91,8 +94,10 @@ func (d *driver) encodeSelected(q *iouring.SQE, s *core.Slot) {
 		// MSG_TRUNC would report more bytes than there are in the buffer.
 		q.PrepRecv(op.FD, nil, 0, msgFlags(op)&^unix.MSG_TRUNC)
 		switch {
-		case op.Flags&api.Multishot != 0 && (!s.Group.Incremental() || s.FD.Kind&streamFD != 0):
+		case op.Flags&api.Multishot != 0 && !inRounds(s):
 			q.Ioprio = iouring.IORING_RECV_MULTISHOT
+		case s.Phase == phaseShut:
+			q.OpFlags |= unix.MSG_DONTWAIT
 		case op.Flags&api.DontWait == 0 && s.Group.Incremental() && !s.Holds():
 			// What it remembers when it has to wait would be wrong: see reapPieces. A datagram would lose its end.
 			q.Ioprio |= iouring.IORING_RECVSEND_POLL_FIRST
@@ -110,17 +115,42 @@ func (d *driver) encodeSelected(q *iouring.SQE, s *core.Slot) {
 	case op.Code == api.OpRecvMsg:
 		s.Msg.Rearm()
 		q.PrepRecvmsg(op.FD, s.Msg.Pointer(), recvFlags(s)&^unix.MSG_TRUNC|unix.MSG_CMSG_CLOEXEC)
-	case op.Code == api.OpReadMultishot && !d.emulated.Has(op.Code) && s.FD.Kind&fileKind <= storeFD:
+	case op.Code == api.OpReadMultishot && !d.readsInRounds(s):
 		q.PrepReadMultishot(op.FD, 0, iouring.CurrentPosition, op.Group)
 	default:
 		n := uint32(s.Group.Size())
 		d.bytes += uint64(n)
 		q.PrepRead(op.FD, nil, n, uint64(op.Off))
-		if s.Phase != phasePlain {
+		switch s.Phase {
+		case phasePlain:
+		case phaseShut:
+			q.OpFlags = sysx.RWFNoWait
+		default:
 			q.OpFlags = rwFlags(s)
 		}
 	}
 	q.SetBufferGroup(op.Group)
+}
+
+// inRounds says whether a multishot receive is one receive after the other: of datagrams into pieces of buffers.
+func inRounds(s *core.Slot) bool { return s.Group.Incremental() && s.FD.Kind&streamFD == 0 }
+
+// readsInRounds says the same of a multishot read.
+func (d *driver) readsInRounds(s *core.Slot) bool {
+	return d.emulated.Has(s.Op.Code) || s.FD.Kind&fileKind > storeFD
+}
+
+// stopped says whether a multishot that is one receive after the other has got 0 because its datagram socket has been shut down for reading, and goes on
+// then, as the kernel's own does. From then on it is told not to wait, so that a 0 is an empty datagram; the first of those, if it has come by now, is taken
+// for the shutdown.
+func (d *driver) stopped(s *core.Slot) bool {
+	if s.Op.Flags&api.Multishot == 0 || s.Phase == phaseShut || s.FD.Kind&packetFD == 0 || s.Ending() ||
+		!(s.Op.Code == api.OpRecv && inRounds(s) || s.Op.Code == api.OpReadMultishot && d.readsInRounds(s)) || !d.tries.StoppedReading(s.Op.FD) {
+		return false
+	}
+	s.Phase = phaseShut
+	d.goOn(s)
+	return true
 }
 
 // selected takes in the result of an operation with a group.
@@ -155,9 +185,12 @@ func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
 	if res > 0 && s.Op.Flags&api.Bundle != 0 && !s.Group.Incremental() {
 		bid, res = d.spread(s, bid, res)
 	}
+	if s.Group.Incremental() && flags&iouring.IORING_CQE_F_BUF_MORE == 0 && int(res) < len(s.Group.Rest(bid)) && (res > 0 || d.usedUp(s.Group, bid)) {
+		s.Group.Cut(bid, max(res, 0))
+	}
 	if invariants.Enabled && res > 0 && s.Group.Incremental() {
 		full := int(res) == len(s.Group.Rest(bid))
-		invariants.Check(full == (flags&iouring.IORING_CQE_F_BUF_MORE == 0), "buffer %d is full: %v, and the kernel says otherwise", bid, full)
+		invariants.Check(!full || flags&iouring.IORING_CQE_F_BUF_MORE == 0, "buffer %d is full, and the kernel says otherwise", bid)
 	}
 	switch {
 	case res > 0 && flags&more != 0:
@@ -168,7 +201,7 @@ func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
 		d.e.EmitBuffer(s, bid, res)
 		d.goOn(s)
 	default:
-		if !s.Group.Incremental() { // where a buffer stays until it is full
+		if !s.Group.Incremental() { // where a buffer stays until it is full: see Cut
 			s.Group.Touch(bid)
 			d.Recycle(s.Group, bid) // it was taken and not used
 		}
@@ -176,7 +209,9 @@ func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
 			d.selectFailed(s, res)
 			return
 		}
-		d.e.End(s, 0)
+		if !d.stopped(s) {
+			d.e.End(s, 0)
+		}
 	}
 }
 

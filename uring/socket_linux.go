@@ -103,7 +103,10 @@ func (d *driver) learnControl(s *core.Slot) {
 	d.count.Enters++
 	kind := ringCtl
 	if family, errno := sysx.SocketFamily(s.Op.FD); errno == 0 && family == unix.AF_UNIX {
-		kind = pollCtl
+		d.count.Enters++
+		if typ, errno := sysx.SocketType(s.Op.FD); errno == 0 && typ == unix.SOCK_STREAM {
+			kind = pollCtl
+		}
 	}
 	s.FD.Kind |= kind
 }

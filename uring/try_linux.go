@@ -79,6 +79,12 @@ func (d *driver) wait(s *core.Slot, v attempt.Verdict) {
 	case s.Ending():
 		d.endEarly(s)
 		return
+	case v == attempt.Readable && s.Leg&(tried|polled) == tried|polled:
+		if res, bid, v := d.tries.Vain(s); v == attempt.Done {
+			d.endTried(s, res, bid)
+			return
+		}
+		setLeg(s, kindTimer)
 	case v == attempt.Soon || s.Leg&polled != 0:
 		setLeg(s, kindTimer) // also when it is ready and says EAGAIN all the same
 	default:

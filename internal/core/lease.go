@@ -16,6 +16,7 @@ type parts struct {
 type part struct {
 	fill int32 // where the next piece begins
 	out  int32 // how many pieces are
+	cut  int32 // how much at the end is not used this time: see Cut
 	// pieces are where each piece ends, and whether it is back. They are as many as there were between two uses of the buffer, and kept for their
 	// memory.
 	//
@@ -61,7 +62,7 @@ func (g *Group) leasePiece(bid uint16, n int32) (b []byte, l api.Lease, more boo
 	p.fill = end
 	p.out++
 	p.pieces = append(p.pieces, uint32(end)<<1)
-	switch more = int(end) < g.size; {
+	switch more = int(end+p.cut) < g.size; {
 	case !more:
 		if g.parts.current == int32(bid) {
 			g.parts.current = none
@@ -120,15 +121,36 @@ func (g *Group) releasePiece(bid uint16, gen uint32) error {
 	}
 	p.pieces[i] |= pieceBack
 	p.out--
-	if p.out > 0 || int(p.fill) < g.size {
+	if p.out > 0 || int(p.fill+p.cut) < g.size {
 		return nil
 	}
+	g.anew(bid)
+	g.back(bid)
+	return nil
+}
+
+// anew begins a new use of a buffer, of which no piece is out.
+func (g *Group) anew(bid uint16) {
+	p := &g.parts.of[bid]
 	if g.gens[bid] += uint32(len(p.pieces)); g.gens[bid] > genMax {
 		g.gens[bid] = 0
 	}
-	p.fill, p.pieces = 0, p.pieces[:0]
-	g.back(bid)
-	return nil
+	p.fill, p.cut, p.pieces = 0, 0, p.pieces[:0]
+}
+
+// Cut is for a driver that hands out the buffers of an incremental group itself, and will put nothing more into this one behind the next n bytes. If n is
+// 0 it is full by that.
+func (g *Group) Cut(bid uint16, n int32) {
+	p := &g.parts.of[bid]
+	p.cut = int32(g.size) - p.fill - n
+	switch {
+	case n > 0:
+	case p.out > 0:
+		g.taken()
+	default:
+		g.anew(bid)
+		g.recycle(bid)
+	}
 }
 
 // back takes in a buffer that is out no longer.

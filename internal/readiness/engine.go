@@ -212,7 +212,7 @@ func hopeless(f *file, s *core.Slot) bool {
 	}
 	switch s.Op.Code {
 	case api.OpRecv, api.OpRecvMsg:
-		return f.latch&Readable == 0
+		return f.latch&(Readable|Hangup) == 0 // see run
 	case api.OpSend:
 		return f.latch&Writable == 0 && len(s.Op.Buf) > 0 // nothing can always be sent
 	}

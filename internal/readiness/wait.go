@@ -225,6 +225,9 @@ func (d *driver) retry(f *file, s *core.Slot) {
 	}
 	done := s.Done
 	res, bid, v := d.once(f, s)
+	if v == attempt.Readable && s.Done == done {
+		res, bid, v = d.try.Vain(s)
+	}
 	if s.Op.Code == api.OpPoll && v != attempt.Done {
 		if d.edge {
 			return
@@ -257,6 +260,9 @@ func (d *driver) run(f *file, s *core.Slot) {
 		return
 	}
 	res, bid, v := d.once(f, s)
+	if v == attempt.Readable && f.latch&Hangup != 0 {
+		res, bid, v = d.try.Vain(s) // what an edge has told of once, it does not tell again
+	}
 	d.settle(f, s, res, bid, v)
 }
 
@@ -344,6 +350,7 @@ func (d *driver) multishot(f *file, s *core.Slot, waits bool) {
 		}
 		if v == attempt.Done {
 			d.emit(s, res, bid)
+			f.vain = 0
 		}
 		if v != attempt.Done || d.pauses(f, s) {
 			d.pause(f, s, waits, v == attempt.Done)
@@ -373,6 +380,12 @@ func (d *driver) pauses(f *file, s *core.Slot) bool {
 // what a poll has reported already, so that there the poll looks again after a while.
 func (d *driver) pause(f *file, s *core.Slot, waits, reported bool) {
 	soon := s.Op.Code == api.OpPoll && !d.edge && (reported || waits)
+	if waits && !reported && !d.edge {
+		// As in retry: a datagram socket that has been shut down for reading is readable for ever, and has nothing.
+		if f.vain++; f.vain >= vainMax {
+			f.vain, soon = vainMax-1, true
+		}
+	}
 	switch {
 	case reported && s.Op.Flags&api.Level != 0:
 		if waits {

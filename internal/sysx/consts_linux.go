@@ -11,6 +11,7 @@ const (
 	MsgCTrunc      = unix.MSG_CTRUNC
 	MsgCmsgCloexec = unix.MSG_CMSG_CLOEXEC
 	MsgNoSignal    = unix.MSG_NOSIGNAL
+	MsgErrQueue    = unix.MSG_ERRQUEUE
 	SockNonblock   = unix.SOCK_NONBLOCK
 	// AcceptFlags are those that Accept takes.
 	AcceptFlags = unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC

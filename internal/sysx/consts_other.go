@@ -12,6 +12,7 @@ const (
 	MsgTrunc       = 0
 	MsgCTrunc      = 0
 	MsgCmsgCloexec = 0
+	MsgErrQueue    = 0
 	MsgNoSignal    = 0
 	SockNonblock   = 0
 	AcceptFlags    = 1<<32 - 1

@@ -12,6 +12,7 @@ const (
 	MsgTrunc       = unix.MSG_TRUNC
 	MsgCTrunc      = unix.MSG_CTRUNC
 	MsgCmsgCloexec = 0
+	MsgErrQueue    = 0
 	// SockNonblock is a flag of Accept alone here, not one of the kernel's.
 	SockNonblock = 1 << 30
 	// AcceptFlags are those that Accept takes. What systems have beside SockNonblock differs; Accept makes nothing of it.
