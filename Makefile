@@ -32,7 +32,7 @@ race-rest: ## run the tests under the race detector that conformance has not run
 invariants: ## run the tests with the internal checks compiled in
 	REQUIRE_INVARIANTS=1 go test -tags invariants -shuffle=on $(PKG)
 
-conformance: ## run the conformance suite under -race on all four backends, none may be missing
+conformance: ## run the conformance matrix on all four backends, none may be missing, and print its table
 	REQUIRE_BACKENDS=$(BACKENDS) .ci/conformance
 
 bench: ## run the benchmarks, in benchstat's format

@@ -59,30 +59,11 @@ func columns(b backend) []matrix.Column {
 	return matrix.Columns(b.name, os.Getenv("SLUICE_MATRIX") == "full")
 }
 
-// shard gives a function that says of each column in turn whether it is to be run here: all of them, or with
-// SLUICE_SHARD=i/n every n-th from the i-th on, so that several processes share the work.
-func shard(t *testing.T) func() bool {
-	v := os.Getenv("SLUICE_SHARD")
-	if v == "" {
-		return func() bool { return true }
-	}
-	var i, n int
-	if _, err := fmt.Sscanf(v, "%d/%d", &i, &n); err != nil || i < 0 || i >= n {
-		t.Fatalf("SLUICE_SHARD is %q, want i/n", v)
-	}
-	at := -1
-	return func() bool { at++; return at%n == i }
-}
-
 func TestConformance(t *testing.T) {
-	mine := shard(t)
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			b.need(t, nil)
 			for _, c := range columns(b) {
-				if !mine() {
-					continue
-				}
 				t.Run(c.Name, func(t *testing.T) { runColumn(t, b, &c) })
 			}
 		})

@@ -192,12 +192,8 @@ func TestBySlot(t *testing.T) {
 			skip[key] = why
 		}
 	}
-	mine := shard(t)
 	for _, b := range backends[:2] { // uring, and one of those that are alike
 		for _, c := range matrix.Strategies()[:2] {
-			if !mine() {
-				continue
-			}
 			t.Run(b.name+"/"+c.Name, func(t *testing.T) {
 				b.need(t, nil)
 				conformance.Run(t, slottedOn(b).open, &conformance.Config{Options: &c.Options, Skip: skip})

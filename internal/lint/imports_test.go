@@ -74,6 +74,7 @@ var importTable = []allowance{
 
 	// The columns and the tables of the suite, for what runs it.
 	{pkg: "internal/matrix", may: []string{"api", "internal/optab"}},
+	{pkg: "internal/matrix/ci", may: []string{"internal/matrix"}},
 
 	// The public suite sees what any backend's author sees.
 	{pkg: "conformance/...", may: []string{"api", "conformance/..."}, out: xsys},

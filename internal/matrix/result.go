@@ -13,13 +13,14 @@ import (
 type Outcome string
 
 const (
-	Passed  Outcome = "passed"
-	Skipped Outcome = "skipped"
-	Failed  Outcome = "failed"
+	Passed   Outcome = "passed"
+	Skipped  Outcome = "skipped"
+	Unsteady Outcome = "unsteady" // has failed, and then passed many times alone
+	Failed   Outcome = "failed"
 )
 
 // outcomes are all of them, from the best to the worst.
-var outcomes = []Outcome{Passed, Skipped, Failed}
+var outcomes = []Outcome{Passed, Skipped, Unsteady, Failed}
 
 // UnmarshalText takes no other words than those of the constants.
 func (o *Outcome) UnmarshalText(text []byte) error {

@@ -10,7 +10,7 @@ import (
 )
 
 // cell is what came of the cases of a family in a column.
-type cell struct{ passed, skipped, failed int }
+type cell struct{ passed, skipped, unsteady, failed int }
 
 func (c *cell) add(o Outcome) {
 	switch o {
@@ -18,18 +18,20 @@ func (c *cell) add(o Outcome) {
 		c.passed++
 	case Skipped:
 		c.skipped++
+	case Unsteady:
+		c.unsteady++
 	default:
 		c.failed++
 	}
 }
 
-// String is "34" for cases that have passed, with "s2" for those skipped and "F1" for those failed behind it; "-" if there are none.
+// String is "34" for cases that have passed, with "s2" for those skipped, "u1" for those unsteady and "F1" for those failed behind it; "-" if there are none.
 func (c cell) String() string {
 	var parts []string
 	for _, p := range []struct {
 		n    int
 		mark string
-	}{{c.passed, ""}, {c.skipped, "s"}, {c.failed, "F"}} {
+	}{{c.passed, ""}, {c.skipped, "s"}, {c.unsteady, "u"}, {c.failed, "F"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprint(p.mark, p.n))
 		}
