@@ -12,6 +12,7 @@ type allocCase struct {
 	name     string
 	requires api.Feature
 	ops      api.OpSet
+	needs    Need
 	// prepare makes what one round needs, and returns the round.
 	prepare func(*T) (round func())
 }
@@ -27,7 +28,7 @@ func RunAllocs(t *testing.T, f Factory, cfg *Config) {
 				t.Skip("allocations cannot be counted in a race build: the race detector allocates too")
 			}
 			c := Case{
-				ID: "ENG-9", Name: a.name, Requires: a.requires, Ops: a.ops,
+				ID: "ENG-9", Name: a.name, Needs: a.needs, Requires: a.requires, Ops: a.ops,
 				Explanation: "An engine allocates nothing per operation in steady state.",
 				Fn:          func(t *T) { measureAllocs(t, a.prepare(t)) },
 			}
@@ -145,14 +146,14 @@ func portableAllocs() []allocCase {
 			at := time.Unix(1, 0)
 			return func() { u.want(u.do(api.TimeoutWall(at, 1)), -int32(api.ETime)) }
 		}},
-		{name: "post", prepare: func(t *T) func() {
+		{name: "post", requires: api.FeatPost, prepare: func(t *T) func() {
 			u := &turner{t: t}
 			return func() {
 				t.post(1, 5)
 				u.want(u.one(), 5)
 			}
 		}},
-		{name: "message", ops: messageOps, prepare: func(t *T) func() {
+		{name: "message", requires: api.FeatPost, ops: messageOps, prepare: func(t *T) func() {
 			u := &turner{t: t}
 			op := api.Message(t.Engine, 0, 1, 2)
 			return func() {
@@ -160,7 +161,7 @@ func portableAllocs() []allocCase {
 				u.want(u.one(), 0)
 			}
 		}},
-		{name: "chain and drain", ops: linkTimeoutOps, prepare: func(t *T) func() {
+		{name: "chain and drain", requires: api.FeatChains | api.FeatDrain, ops: linkTimeoutOps, prepare: func(t *T) func() {
 			u := &turner{t: t}
 			var ops [4]api.Op
 			return func() {

@@ -8,13 +8,23 @@ import (
 )
 
 func platformAllocs() []allocCase {
-	return append(systemAllocs(), []allocCase{
+	all := append(systemAllocs(), fileAllocs()...)
+	for i := range all {
+		if all[i].needs == NeedNothing {
+			all[i].needs = NeedFiles
+		}
+	}
+	return all
+}
+
+func fileAllocs() []allocCase {
+	return []allocCase{
 		{name: "fsync", ops: api.Ops(api.OpFsync), prepare: func(t *T) func() {
 			fd := t.File("content")
 			u := &turner{t: t}
 			return func() { u.want(u.do(api.Fsync(fd, 1)), 0) }
 		}},
-		{name: "recv", ops: recvOnly, prepare: func(t *T) func() {
+		{name: "recv", needs: NeedStreams, ops: recvOnly, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			u := &turner{t: t}
 			buf, out := make([]byte, 64), make([]byte, 16)
@@ -23,7 +33,7 @@ func platformAllocs() []allocCase {
 				u.want(u.do(api.Recv(a, buf, 1)), 16)
 			}
 		}},
-		{name: "recv that waits", ops: streamOps, prepare: func(t *T) func() {
+		{name: "recv that waits", needs: NeedStreams, ops: streamOps, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			u := &turner{t: t}
 			buf, out := make([]byte, 64), make([]byte, 16)
@@ -39,15 +49,13 @@ func platformAllocs() []allocCase {
 				u.want(u.one(), 16)
 			}
 		}},
-		{name: "send", ops: streamOps, prepare: func(t *T) func() {
+		{name: "send", needs: NeedStreams, ops: streamOps, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			u := &turner{t: t}
 			buf, in := make([]byte, 16), make([]byte, 16)
 			return func() {
 				u.want(u.do(api.Send(a, buf, 1)), 16)
-				if n, err := unix.Read(b, in); n != 16 || err != nil {
-					t.Fatalf("read: %d, %v", n, err)
-				}
+				u.get(b, in)
 			}
 		}},
 		{name: "zero-copy send", ops: sendZC, requires: zeroCopy, prepare: func(t *T) func() {
@@ -183,7 +191,7 @@ func platformAllocs() []allocCase {
 				}
 			}
 		}},
-		{name: "deadline", ops: recvOnly, requires: api.FeatDeadlines, prepare: func(t *T) func() {
+		{name: "deadline", needs: NeedStreams, ops: recvOnly, requires: api.FeatDeadlines, prepare: func(t *T) func() {
 			a, b := t.Pair(false)
 			u := &turner{t: t}
 			buf, out := make([]byte, 64), make([]byte, 16)
@@ -315,7 +323,7 @@ func platformAllocs() []allocCase {
 				}
 			}
 		}},
-		{name: "multishot recv", ops: recvOnly, requires: bufferFeats, prepare: func(t *T) func() {
+		{name: "multishot recv", needs: NeedStreams, ops: recvOnly, requires: bufferFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})
 			u := &turner{t: t}
@@ -328,7 +336,7 @@ func platformAllocs() []allocCase {
 				u.release(g, c)
 			}
 		}},
-	}...)
+	}
 }
 
 // release gives back the buffer of a completion.
@@ -339,13 +347,21 @@ func (u *turner) release(g api.BufferGroup, c *api.Completion) {
 }
 
 func (u *turner) put(fd int, b []byte) {
-	if n, err := unix.Write(fd, b); n != len(b) || err != nil {
+	write := unix.Write
+	if u.t.streams != nil {
+		write = u.t.streams.Write
+	}
+	if n, err := write(fd, b); n != len(b) || err != nil {
 		u.t.Fatalf("write: %d, %v", n, err)
 	}
 }
 
 func (u *turner) get(fd int, b []byte) {
-	if n, err := unix.Read(fd, b); n != len(b) || err != nil {
+	read := unix.Read
+	if u.t.streams != nil {
+		read = u.t.streams.Read
+	}
+	if n, err := read(fd, b); n != len(b) || err != nil {
 		u.t.Fatalf("read: %d, %v", n, err)
 	}
 }

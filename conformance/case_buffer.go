@@ -45,6 +45,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-1", Name: "one receive",
 		Explanation: "A receive with BufferSelect takes a buffer of its group when there is data, and delivers it with a lease.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatBufferGroups,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -93,6 +94,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-2", Name: "size of the buffers",
 		Explanation: "Each completion carries at most as many bytes as a buffer has, and all bytes come.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -112,6 +114,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-3", Name: "empty group",
 		Explanation: "With no buffer left a receive is ENOBUFS at once, whether or not there is data, which stays.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -132,6 +135,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-3", Name: "unknown group",
 		Explanation: "A receive from a group that does not exist, or that has been closed, is ENOBUFS at once.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -147,6 +151,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-4", Name: "leases hold",
 		Explanation: "A leased buffer keeps its bytes until its release, whatever else is received.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -171,6 +176,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-5", Name: "leases that are not out",
 		Explanation: "Releasing a lease twice, one of another group, or one that never was is ErrLease and changes nothing.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatBufferGroups,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -202,6 +208,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-5", Name: "lease of a former group",
 		Explanation: "A lease of a group that has been closed does not fit a new group with the same id.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatBufferGroups,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -226,6 +233,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-6", Name: "group is closed",
 		Explanation: "Closing a group ends the operations that use it with ErrCanceled; a second Close is ErrClosed.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -250,6 +258,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-6", Name: "leases outlive their group",
 		Explanation: "A lease that is out when its group is closed can still be read, and released once.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatBufferGroups,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -293,6 +302,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-8", Name: "seventy thousand times through a small group",
 		Explanation: "Buffers can be used again and again, any number of times.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -325,6 +335,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-9", Name: "shared by several sockets",
 		Explanation: "Any number of operations can take from one group, and no buffer is given to two of them.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -360,6 +371,7 @@ var bufferCases = []Case{
 	{
 		ID: "BUF-10", Name: "not for groups",
 		Explanation: "BufferSelect with WaitAll, and Multishot receive without BufferSelect or with WaitAll or DontWait, are EINVAL.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {

@@ -48,6 +48,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-11", Name: "grow",
 		Explanation: "Buffers that Resize adds are there at once, also for an operation that has begun before.",
+		Needs:       NeedStreams,
 		Requires:    resizeFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -82,6 +83,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-11", Name: "shrink",
 		Explanation: "Superfluous buffers go as they come back: none of those that are out is lost, and those that are not stay until they have been used.",
+		Needs:       NeedStreams,
 		Requires:    resizeFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -110,6 +112,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-11", Name: "shrink and grow",
 		Explanation: "A group can be made smaller and larger again and again; each buffer can be used, and no lease of the past fits one.",
+		Needs:       NeedStreams,
 		Requires:    resizeFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -141,6 +144,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-11", Name: "shrink that is taken back",
 		Explanation: "What counts is the last Resize: buffers that are not gone by then stay.",
+		Needs:       NeedStreams,
 		Requires:    resizeFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -198,6 +202,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-13", Name: "low water",
 		Explanation: "OnLow is called in Complete once each time that fewer buffers than LowWater are left, and anew only after there have been as many again.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -241,6 +246,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-13", Name: "low water passed in one go",
 		Explanation: "However many buffers one Complete takes, OnLow is called once; without a LowWater, or an OnLow, nothing is.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -271,6 +277,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-13", Name: "growing as needed",
 		Explanation: "A group that OnLow makes larger in time never runs out.",
+		Needs:       NeedStreams,
 		Requires:    resizeFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -289,6 +296,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-14", Name: "what OnLow may call",
 		Explanation: "OnLow may submit, release, resize, make groups, wake and post; Complete, CancelSync, ResizeQueues and Close, of the engine and of groups, are ErrReentrant.",
+		Needs:       NeedStreams,
 		Requires:    resizeFeats | api.FeatPost,
 		Ops:         recvOnly | api.Ops(api.OpNop),
 		Fn: func(t *T) {
@@ -339,6 +347,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-9", Name: "groups of several engines",
 		Explanation: "Groups with the same id in several engines have nothing to do with each other, nor have several groups of one engine.",
+		Needs:       NeedStreams,
 		Requires:    resizeFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {

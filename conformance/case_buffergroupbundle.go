@@ -62,6 +62,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-19", Name: "multishot and an empty group",
 		Explanation: "The last buffer of a group comes with More; only data for which there is none ends the multishot, with ENOBUFS, and stays.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -91,6 +92,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-20", Name: "all that is there",
 		Explanation: "A receive with Bundle takes all that is there, one buffer after the other; all of its completions but the last have More.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -114,6 +116,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-20", Name: "waits for the first byte only",
 		Explanation: "A receive with Bundle waits until there is data, and then no more; what comes later is the next operation's.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -139,6 +142,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-20", Name: "more than there are buffers for",
 		Explanation: "A receive with Bundle that fills the last buffer of the group ends with that, and what is left stays.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -165,6 +169,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-20", Name: "a thousand buffers",
 		Explanation: "A receive with Bundle goes on for as many buffers as there is data for, also when Complete takes few completions at a time.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -231,6 +236,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-21", Name: "ended early",
 		Explanation: "A receive with Bundle that waits is ended by a cancel, its deadline, and the close of its group, and has taken nothing.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats | api.FeatDeadlines,
 		Ops:         recvOnly | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
@@ -255,6 +261,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-21", Name: "ended on the way",
 		Explanation: "A receive with Bundle that is ended while it takes what is there has a last completion, and each byte is either in a buffer or left in the socket.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats | api.FeatDeadlines,
 		Ops:         recvOnly | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
@@ -312,6 +319,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-21", Name: "in a chain",
 		Explanation: "The next operation of a chain starts behind the last completion of a receive with Bundle.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats | api.FeatChains,
 		Ops:         recvOnly | api.Ops(api.OpNop),
 		Fn: func(t *T) {
@@ -367,6 +375,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-23", Name: "where it makes no sense",
 		Explanation: "Bundle without BufferSelect, with WaitAll, with MSG_PEEK, and for messages and reads is EINVAL.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats,
 		Ops:         recvOnly | api.Ops(api.OpRecvMsg, api.OpRead),
 		Fn: func(t *T) {
@@ -391,6 +400,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-24", Name: "bundles of pieces",
 		Explanation: "In an incremental group a bundle begins with the rest of the buffer, and what it leaves of its last one is where the next piece goes.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats | api.FeatIncremental,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -429,6 +439,7 @@ var bundleCases = []Case{
 	{
 		ID: "BUF-24", Name: "bundles from a group that is used all round",
 		Explanation: "Bundles find their buffers in whatever order they came back, and give none of them twice.",
+		Needs:       NeedStreams,
 		Requires:    bundleFeats | api.FeatGroupResize,
 		Ops:         recvOnly,
 		Fn: func(t *T) {

@@ -38,6 +38,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-15", Name: "one behind the other",
 		Explanation: "In an incremental group each piece of data goes behind the last, in the same buffer, until it is full; BufferMore says that it is not.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -65,6 +66,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-15", Name: "more than the rest",
 		Explanation: "A piece ends where its buffer does, and what comes behind it goes to the beginning of the next.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -125,6 +127,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-16", Name: "leases of pieces",
 		Explanation: "Each piece has a lease. A buffer is available until it is full, and anew when all of its pieces are back, in any order.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -174,6 +177,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-16", Name: "all pieces back before it is full",
 		Explanation: "A buffer that is not full goes on where it was, also when all of its pieces are back.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -198,6 +202,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-16", Name: "many pieces",
 		Explanation: "A buffer has as many pieces as bytes, if need be. Each keeps its bytes until its own release, whatever becomes of the others.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -235,6 +240,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-16", Name: "pieces outlive their group",
 		Explanation: "Pieces that are out when their group is closed can still be read, and released once; they fit no new group with the same id.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -272,6 +278,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-16", Name: "thirty thousand pieces",
 		Explanation: "Pieces can be received and released any number of times, with several buffers on the way.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -333,6 +340,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-18", Name: "one buffer for several sockets",
 		Explanation: "Any number of operations can take from an incremental group: their pieces are one behind the other in the same buffer, and none is given twice.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -377,6 +385,7 @@ var pieceCases = []Case{
 	{
 		ID: "BUF-18", Name: "resize and low water",
 		Explanation: "A buffer counts as out, and goes when there are too many, when it is full and has pieces out: Resize, LowWater and Available go by that.",
+		Needs:       NeedStreams,
 		Requires:    pieceFeats | api.FeatGroupResize,
 		Ops:         recvOnly,
 		Fn: func(t *T) {

@@ -56,6 +56,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-4", Name: "receive in the same batch",
 		Explanation: "A cancel reaches an operation that was submitted in the same batch before it.",
+		Needs:       NeedStreams,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -71,6 +72,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-8", Name: "queued behind another",
 		Explanation: "An operation that waits for its turn can be cancelled, and those before and behind it go on.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
@@ -91,6 +93,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-9", Name: "racing with completion",
 		Explanation: "When a cancel races with the data, the operation has one last completion all the same, the cancel has one, they agree, and no byte is lost.",
+		Needs:       NeedStreams,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
@@ -133,6 +136,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-10", Name: "receive that has moved bytes",
 		Explanation: "A cancelled operation that has moved bytes completes with their number.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
@@ -152,6 +156,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-10", Name: "send that has moved bytes",
 		Explanation: "A cancelled operation that has moved bytes completes with their number, and these and no others arrive.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         cancelSendOps,
 		Fn: func(t *T) {
@@ -166,7 +171,7 @@ var cancelFDCases = []Case{
 					t.Fatalf("a send of 1 MiB that was cancelled on a full socket gave %s", show(&c))
 				}
 				t.AwaitRes(2, 0)
-				t.must("shutdown", unix.Shutdown(a, unix.SHUT_WR))
+				t.EndWrites(a)
 				t.WantGet(b, data[:c.Res])
 				t.WantEnd(b)
 			})
@@ -175,6 +180,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-11", Name: "buffer is let go",
 		Explanation: "After its last completion a cancelled receive touches its buffer no more, and takes no data.",
+		Needs:       NeedStreams,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -196,6 +202,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-12", Name: "by fd",
 		Explanation: "CancelFD ends all operations in flight on the fd and no others, and completes with their number.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatCancelFD,
 		Ops:         api.Ops(api.OpRecv, api.OpPoll, api.OpSend, api.OpCancel),
 		Fn: func(t *T) {
@@ -219,6 +226,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-12", Name: "by fd in the same batch",
 		Explanation: "CancelFD reaches operations that were submitted in the same batch before it.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatCancelFD,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
@@ -232,6 +240,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-12", Name: "four thousand",
 		Explanation: "CancelFD counts exactly, however many operations it ends.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatCancelFD,
 		Ops:         api.Ops(api.OpPoll, api.OpRecv, api.OpCancel),
 		Fn: func(t *T) {
@@ -276,6 +285,7 @@ var cancelFDCases = []Case{
 	{
 		ID: "CAN-14", Name: "by fd that is not open",
 		Explanation: "CancelFD of an fd that is not open completes with EBADF.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatCancelFD,
 		Ops:         api.Ops(api.OpCancel, api.OpNop),
 		Fn: func(t *T) {

@@ -88,6 +88,7 @@ var cancelManyFileCases = []Case{
 	{
 		ID: "CAN-18", Name: "by fd",
 		Explanation: "With First CancelFD ends one operation and completes with 0, with ENOENT when there is none, and EBADF when the fd is not open.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatCancelFD,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -137,6 +138,7 @@ var cancelManyFileCases = []Case{
 	{
 		ID: "CAN-21", Name: "what else completes",
 		Explanation: "What completes while CancelSync waits is kept for the next Complete, in its order, and loses nothing.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         chainOps,
 		Fn: func(t *T) {

@@ -32,6 +32,7 @@ var clockCases = []Case{
 	{
 		ID: "TMO-21", Name: "boottime",
 		Explanation: "A timeout by CLOCK_BOOTTIME completes with ETIME, not before its time by that clock.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpTimeout, api.OpTimeoutRemove),
 		Fn: func(t *T) {
 			for _, d := range []time.Duration{0, 1, 300 * time.Microsecond, 3 * time.Millisecond} {
@@ -55,6 +56,7 @@ var clockCases = []Case{
 	{
 		ID: "TMO-26", Name: "boottime",
 		Explanation: "An update of a timeout by CLOCK_BOOTTIME goes by that clock.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpTimeout, api.OpTimeoutRemove),
 		Fn: func(t *T) {
 			ids := t.Submit(onBoottime(api.Timeout(farAway, 1)), onBoottime(api.Timeout(farAway, 2)), onBoottime(api.Timeout(0, 3)))

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sluiceio/sluice/api"
-	"golang.org/x/sys/unix"
 )
 
 // soon is a deadline that lies far enough ahead for what must happen before it, on a busy machine too.
@@ -58,6 +57,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-11", Name: "receive that has moved bytes",
 		Explanation: "An operation that has moved bytes by its Deadline completes with their number.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines | api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -74,6 +74,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-11", Name: "send that has moved bytes",
 		Explanation: "An operation that has moved bytes by its Deadline completes with their number.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines | api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -84,7 +85,7 @@ var deadlineCases = []Case{
 			if c.Res <= 0 || int(c.Res) >= len(data) {
 				t.Fatalf("a send of 1 MiB into a full socket with a deadline gave %s", show(&c))
 			}
-			t.must("shutdown", unix.Shutdown(a, unix.SHUT_WR))
+			t.EndWrites(a)
 			t.WantGet(b, data[:c.Res])
 			t.WantEnd(b)
 		},
@@ -92,6 +93,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-12", Name: "while it waits for its turn",
 		Explanation: "The Deadline holds for an operation that waits for its turn, and leaves those before and behind it alone.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines | api.FeatOrdered,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -111,6 +113,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-13", Name: "in time",
 		Explanation: "The Deadline of an operation that completes in time changes nothing, then or later.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines,
 		Ops:         streamOps,
 		Tune:        func(o *api.Options) { o.MaxInFlight = 1 },
@@ -130,6 +133,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-14", Name: "in the past",
 		Explanation: "An operation that would have to wait and whose Deadline has passed ends with os.ErrDeadlineExceeded at once.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -166,6 +170,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-13", Name: "cancelled before",
 		Explanation: "The Deadline of an operation that was cancelled before it does nothing.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {

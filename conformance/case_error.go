@@ -35,6 +35,7 @@ var errorCases = []Case{
 	{
 		ID: "ERR-1", Name: "fds that are not open",
 		Explanation: "Any operation on an fd that is negative, closed or beyond all limits completes with EBADF.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDontWait | api.FeatWaitAll,
 		Ops:         everyOp,
 		Fn: func(t *T) {
@@ -52,6 +53,7 @@ var errorCases = []Case{
 	{
 		ID: "ERR-1", Name: "multishot on fds that are not open",
 		Explanation: "A multishot operation on an fd that is not open completes once, with EBADF.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats | api.FeatMultishotAccept | api.FeatMultishotPoll,
 		Ops:         everyOp,
 		Fn: func(t *T) {
@@ -113,6 +115,7 @@ var errorCases = []Case{
 	{
 		ID: "ERR-5", Name: "one bad apple",
 		Explanation: "An operation that fails does not disturb the others of its batch.",
+		Needs:       NeedStreams,
 		Ops:         everyOp,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -184,7 +187,7 @@ var errorCases = []Case{
 					continue
 				}
 				// An empty Msg must not make the end of the stream look like a receive of nothing.
-				t.must("shutdown", unix.Shutdown(fds[0], unix.SHUT_WR))
+				t.EndWrites(fds[0])
 				c := t.Do(t.littered(api.Recv(fds[1], make([]byte, 5), 3).With(api.EOF)))
 				if c.Err() != io.EOF {
 					t.Errorf("the end of the stream: %d, %v", c.Res, c.Err())

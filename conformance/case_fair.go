@@ -32,6 +32,7 @@ func withStrategies(c Case) []Case {
 var fairCases = slices.Concat(withStrategies(Case{
 	ID: "CMP-15", Name: "many events that complete nothing",
 	Explanation: "A receive completes although hundreds of other files have had events that complete nothing.",
+	Needs:       NeedStreams,
 	Requires:    api.FeatWaitAll,
 	Ops:         recvOnly,
 	Fn: func(t *T) {
@@ -58,6 +59,7 @@ var fairCases = slices.Concat(withStrategies(Case{
 	{
 		ID: "CMP-16", Name: "completions that always fill dst",
 		Explanation: "A timeout, a deadline and a receive that has data complete although others fill dst each time.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines,
 		Ops:         api.Ops(api.OpNop, api.OpTimeout, api.OpRecv),
 		Fn: func(t *T) {
@@ -88,6 +90,7 @@ var fairCases = slices.Concat(withStrategies(Case{
 	{
 		ID: "CMP-16", Name: "a timeout of nothing each time",
 		Explanation: "A receive that has data completes although each Complete has an expired timeout to deliver.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpTimeout, api.OpRecv),
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {

@@ -20,6 +20,7 @@ var flagCases = []Case{
 	{
 		ID: "STR-14", Name: "peek beside a send that waits",
 		Explanation: "MSG_PEEK leaves the data for the next receive, also while a send waits on the same socket.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -91,6 +92,7 @@ var flagCases = []Case{
 	{
 		ID: "STR-18", Name: "peek at all",
 		Explanation: "A receive with MSG_PEEK and WaitAll is EINVAL and takes nothing.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         recvOnly | msgOps,
 		Fn: func(t *T) {
@@ -107,6 +109,7 @@ var flagCases = []Case{
 	{
 		ID: "STR-9", Name: "send of nothing where there is no room",
 		Explanation: "A send of 0 bytes completes with 0 although the socket is full.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         cancelSendOps,
 		Fn: func(t *T) {
@@ -124,6 +127,7 @@ var flagCases = []Case{
 	{
 		ID: "STR-9", Name: "message of nothing",
 		Explanation: "A RecvMsg of 0 bytes completes with 0 on a stream, takes nothing and waits for nothing.",
+		Needs:       NeedStreams,
 		Ops:         msgOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {

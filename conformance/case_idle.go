@@ -39,6 +39,7 @@ var idleCases = []Case{
 	{
 		ID: "ENG-11", Name: "poll for a hang-up where there is data",
 		Explanation: "A poll for nothing but a hang-up waits without asking again and again, although there is unread data.",
+		Needs:       NeedStreams,
 		Ops:         pollOps,
 		Fn: func(t *T) {
 			a, b := t.TCP(false)

@@ -31,6 +31,7 @@ var levelCases = []Case{
 	{
 		ID: "POL-16", Name: "as long as it holds",
 		Explanation: "A level-triggered poll reports a condition that holds once in each Complete, until it holds no more, and again when it does.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
@@ -87,6 +88,7 @@ var levelCases = []Case{
 	{
 		ID: "POL-16", Name: "several on one fd",
 		Explanation: "Each of several level-triggered polls of one fd reports what it asks for once in each Complete, and an edge-triggered one beside them as ever.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
@@ -110,6 +112,7 @@ var levelCases = []Case{
 	{
 		ID: "POL-16", Name: "changed",
 		Explanation: "A level-triggered poll whose mask is changed stays one: it reports what it asks for now, once in each Complete.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
@@ -138,6 +141,7 @@ var levelCases = []Case{
 	{
 		ID: "POL-16", Name: "ends",
 		Explanation: "A level-triggered poll that has reported can be cancelled, by its fd too, ends by its Deadline, and with the close of its fd.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines,
 		Ops:         api.Ops(api.OpPoll, api.OpPollRemove, api.OpCancel, api.OpClose),
 		Fn: func(t *T) {
@@ -218,6 +222,7 @@ var levelCases = []Case{
 	{
 		ID: "POL-17", Name: "a wait for more",
 		Explanation: "A Complete that a level-triggered poll does not fill waits for others, and makes few system calls.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         api.Ops(api.OpPoll, api.OpRecv, api.OpPollRemove),
 		Fn: func(t *T) {

@@ -62,6 +62,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-1", Name: "receive, then send what has come",
 		Explanation: "What stands behind an operation that waits does not start before that has ended.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -79,6 +80,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-1", Name: "through many hands",
 		Explanation: "A chain goes over any number of fds: each receive waits for what the send before it brings about.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -137,6 +139,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-2", Name: "one in the middle fails",
 		Explanation: "Those before an operation that fails have been performed, those behind it are not.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -238,6 +241,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-6", Name: "short receive and send",
 		Explanation: "A receive or send that moves less than it was asked for, nothing at the end of a stream too, does not break a chain.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         chainOps | api.Ops(api.OpRecvMsg, api.OpSendMsg),
 		Fn: func(t *T) {
@@ -268,6 +272,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-6", Name: "short receive and send with WaitAll",
 		Explanation: "A receive or send with WaitAll that moves less than it was asked for breaks a chain.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatWaitAll | api.FeatDeadlines,
 		Ops:         chainOps | api.Ops(api.OpRecvMsg, api.OpSendMsg),
 		Fn: func(t *T) {
@@ -280,7 +285,7 @@ var linkFileCases = []Case{
 				t.Chain(op(a).With(api.WaitAll), api.Nop(2))
 				t.Sequence(result{1, 6}, result{2, 0})
 				t.Put(b, "abc")
-				t.must("shutdown", unix.Shutdown(b, unix.SHUT_WR))
+				t.EndWrites(b)
 				t.Chain(op(a).With(api.WaitAll), api.Nop(2))
 				t.Sequence(result{1, 3}, result{2, ecanceled})
 				t.Chain(op(a).With(api.WaitAll), api.Nop(2))
@@ -377,6 +382,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-10", Name: "one that waits",
 		Explanation: "Cancelling the operation of a chain that is in flight ends it and all behind it with ErrCanceled.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -396,6 +402,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-10", Name: "one that waits for its turn on its fd, or was just submitted",
 		Explanation: "Cancelling the head of a chain ends it and all behind it, also when it is behind others on its fd, or in the same batch.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatOrdered,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -417,6 +424,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-11", Name: "behind another",
 		Explanation: "A cancel does not find what waits behind another of its chain: it completes with ENOENT, and the chain goes on.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -468,6 +476,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-14", Name: "while it waits in a chain",
 		Explanation: "The Deadline of an operation that waits behind another ends it with os.ErrDeadlineExceeded and all behind it with ErrCanceled; those before go on.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatDeadlines,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -486,6 +495,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-14", Name: "when its turn has come",
 		Explanation: "The Deadline of an operation in a chain holds when its turn has come, too, and has no effect once it has ended.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatDeadlines,
 		Ops:         chainOps | timeoutOps,
 		Fn: func(t *T) {
@@ -503,6 +513,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-15", Name: "close of the fd",
 		Explanation: "Closing an fd ends the operations on it that wait in chains, and all behind them, with ErrCanceled; those before go on.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatSafeClose,
 		Ops:         chainOps | api.Ops(api.OpClose),
 		Fn: func(t *T) {
@@ -523,6 +534,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-15", Name: "close in the same chain",
 		Explanation: "A Close in a chain is performed in its turn, and ends what stands behind it on the same fd.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatSafeClose,
 		Ops:         chainOps | api.Ops(api.OpClose),
 		Fn: func(t *T) {
@@ -568,6 +580,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-16", Name: "multishot receive and poll",
 		Explanation: "A multishot receive that ends with its stream lets the chain go on, a multishot poll in a chain reports until it is cancelled.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | bufferFeats | api.FeatMultishotPoll,
 		Ops:         chainOps | api.Ops(api.OpPoll),
 		Fn: func(t *T) {
@@ -579,7 +592,7 @@ var linkFileCases = []Case{
 				t.WantBuffer(1, "data")
 			}
 			t.StillPending(2)
-			t.must("shutdown", unix.Shutdown(b, unix.SHUT_WR))
+			t.EndWrites(b)
 			t.Sequence(result{1, 0}, result{2, 1})
 			t.WantGet(b, "x")
 
@@ -623,6 +636,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-18", Name: "sends",
 		Explanation: "An operation of a chain takes its place in the order of its fd when its turn has come.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatOrdered,
 		Ops:         chainOps,
 		Fn: func(t *T) {
@@ -641,6 +655,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-18", Name: "receives",
 		Explanation: "A receive behind a chain's head does not wait for the rest of the chain.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatOrdered,
 		Ops:         chainOps,
 		Fn: func(t *T) {

@@ -46,6 +46,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-1", Name: "bytes that have been moved",
 		Explanation: "An operation that had moved bytes when its LinkTimeout fired completes with their number, and the LinkTimeout with ETIME.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatWaitAll,
 		Ops:         linkTimeoutFileOps,
 		Fn: func(t *T) {
@@ -65,6 +66,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-1", Name: "multishot",
 		Explanation: "A LinkTimeout ends a multishot operation, after what that has delivered.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | bufferFeats,
 		Ops:         linkTimeoutFileOps,
 		Fn: func(t *T) {
@@ -81,6 +83,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-2", Name: "data that has come",
 		Explanation: "When its operation ends first a LinkTimeout completes with ErrCanceled, and has no effect later, on the next operation in the same slot either.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         linkTimeoutFileOps,
 		Tune:        func(o *api.Options) { o.MaxInFlight = 2 },
@@ -103,6 +106,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-5", Name: "receive in a chain",
 		Explanation: "The time of a LinkTimeout counts from when its operation has started: what comes in time is received, however long the chain has waited before.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         linkTimeoutFileOps,
 		Fn: func(t *T) {
@@ -120,6 +124,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-6", Name: "by fd, close",
 		Explanation: "A LinkTimeout ends with ErrCanceled when its operation is ended by a cancel of its fd, a close or a deadline.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatCancelFD | api.FeatSafeClose | api.FeatDeadlines,
 		Ops:         linkTimeoutFileOps | api.Ops(api.OpClose),
 		Fn: func(t *T) {
@@ -138,6 +143,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-7", Name: "behind others on the fd",
 		Explanation: "A LinkTimeout fires also while its operation waits for its turn on its fd, from when it was taken up.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains | api.FeatOrdered,
 		Ops:         linkTimeoutFileOps,
 		Fn: func(t *T) {
@@ -158,6 +164,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-8", Name: "races with data",
 		Explanation: "When a LinkTimeout races with data each operation has one completion, the two agree, and no byte is lost.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         linkTimeoutFileOps,
 		Fn: func(t *T) {
@@ -193,6 +200,7 @@ var linkTimeoutFileCases = []Case{
 	{
 		ID: "LTO-8", Name: "many at a time",
 		Explanation: "Any number of LinkTimeouts race with data, and no byte is lost or comes twice.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatChains,
 		Ops:         linkTimeoutFileOps,
 		Fn: func(t *T) {

@@ -54,6 +54,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-1", Name: "as given",
 		Explanation: "Post delivers one completion with the tag and the result that were given, the code OpMsgRing, and no id.",
+		Requires:    api.FeatPost,
 		Fn: func(t *T) {
 			for i, res := range []int32{0, 1, -1, 1<<31 - 1, -1 << 31, -int32(syscall.ENOENT)} {
 				tag := uint64(i)<<60 + 5
@@ -73,6 +74,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-2", Name: "to another engine",
 		Explanation: "A Message completes with 0 and makes the other engine complete as Post does.",
+		Requires:    api.FeatPost,
 		Ops:         messageOps,
 		Fn: func(t *T) {
 			other := t.Open(nil)
@@ -90,6 +92,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-2", Name: "there and back",
 		Explanation: "Two engines, each in a goroutine of its own, answer each other's messages.",
+		Requires:    api.FeatPost,
 		Ops:         messageOps,
 		Fn: func(t *T) {
 			const rounds = 200
@@ -120,6 +123,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-3", Name: "wakes",
 		Explanation: "A Post from any goroutine ends a wait for one completion.",
+		Requires:    api.FeatPost,
 		Ops:         api.Ops(api.OpTimeout),
 		Fn: func(t *T) {
 			t.Submit(api.Timeout(farAway, 1))
@@ -142,6 +146,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-3", Name: "counts for Min",
 		Explanation: "A wait for several completions counts those that were posted, and goes on until it has as many.",
+		Requires:    api.FeatPost,
 		Fn: func(t *T) {
 			t.untaken = true
 			const n = 30
@@ -162,6 +167,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-4", Name: "many to one",
 		Explanation: "What any number of goroutines post arrives, all of it, once, and that of each goroutine in order.",
+		Requires:    api.FeatPost,
 		Ops:         api.Ops(api.OpNop),
 		Fn: func(t *T) {
 			const senders, each = 8, 500
@@ -202,6 +208,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-5", Name: "to itself",
 		Explanation: "An engine can send messages to itself, and its owner can post to it.",
+		Requires:    api.FeatPost,
 		Ops:         messageOps,
 		Fn: func(t *T) {
 			t.post(1, 1)
@@ -222,6 +229,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-6", Name: "closed and nil",
 		Explanation: "A Message to no engine, or to one that is closed, is EBADF; Post to a closed one is ErrClosed.",
+		Requires:    api.FeatPost,
 		Ops:         messageOps,
 		Fn: func(t *T) {
 			other := t.Open(nil)
@@ -243,6 +251,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-7", Name: "full",
 		Explanation: "With MaxInFlight completions waiting, Post is ErrQueueFull and a Message EOVERFLOW; nothing that was taken is lost, and there is room again when they have been reaped.",
+		Requires:    api.FeatPost,
 		Ops:         messageOps,
 		Tune:        func(o *api.Options) { o.MaxInFlight = 16 },
 		Fn: func(t *T) {
@@ -272,6 +281,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-7", Name: "room bit by bit",
 		Explanation: "Each completion that is reaped makes room for one more, however slowly the target reaps.",
+		Requires:    api.FeatPost,
 		Tune:        func(o *api.Options) { o.MaxInFlight = 4 },
 		Fn: func(t *T) {
 			t.untaken = true
@@ -295,6 +305,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-8", Name: "neither starves",
 		Explanation: "Operations complete although others post all the time, and what is posted arrives although operations fill dst.",
+		Requires:    api.FeatPost,
 		Ops:         api.Ops(api.OpNop, api.OpTimeout),
 		Tune:        func(o *api.Options) { o.MaxInFlight = 100 },
 		Fn: func(t *T) {
@@ -332,6 +343,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-9", Name: "races with close",
 		Explanation: "Post may be called while Close runs: it succeeds or returns ErrClosed.",
+		Requires:    api.FeatPost,
 		Ops:         api.Ops(api.OpTimeout),
 		Fn: func(t *T) {
 			t.Submit(api.Timeout(farAway, 1))
@@ -363,6 +375,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-10", Name: "any engine",
 		Explanation: "The target of a Message may be any Engine: its Post is called, and an error that is not ErrQueueFull is EBADF.",
+		Requires:    api.FeatPost,
 		Ops:         messageOps,
 		Fn: func(t *T) {
 			w := &wrapped{Engine: t.Open(nil)}
@@ -381,6 +394,7 @@ var messageCases = []Case{
 	{
 		ID: "MSG-11", Name: "bad input",
 		Explanation: "A Message without Args is EFAULT, with a flag that it does not know EINVAL, and nothing is delivered.",
+		Requires:    api.FeatPost,
 		Ops:         messageOps,
 		Fn: func(t *T) {
 			op := api.Message(t.Engine, 0, 1, 2)

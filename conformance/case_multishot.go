@@ -13,6 +13,7 @@ var multishotCases = []Case{
 	{
 		ID: "MSH-1", Name: "each piece of data",
 		Explanation: "A multishot receive delivers data with More and a buffer, as often as there is any.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -36,6 +37,7 @@ var multishotCases = []Case{
 	{
 		ID: "MSH-2", Name: "end of stream",
 		Explanation: "A multishot receive ends with 0, without a buffer, when the stream ends, after all data.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -98,6 +100,7 @@ var multishotCases = []Case{
 	{
 		ID: "MSH-4", Name: "out of buffers",
 		Explanation: "The last buffer is delivered with More; the data after it ends the operation with ENOBUFS and stays in the socket.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -123,6 +126,7 @@ var multishotCases = []Case{
 	{
 		ID: "MSH-4", Name: "out of buffers at once",
 		Explanation: "More data than there are buffers: all of them are delivered with More, then comes ENOBUFS, and no byte is lost.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
@@ -175,6 +179,7 @@ var multishotCases = []Case{
 	{
 		ID: "MSH-5", Name: "cancelled",
 		Explanation: "A cancelled multishot receive ends with ErrCanceled, without More or a buffer, and takes no more data.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
@@ -197,6 +202,7 @@ var multishotCases = []Case{
 	{
 		ID: "MSH-5", Name: "cancel races with data",
 		Explanation: "When a cancel races with data, each byte is either delivered or left in the socket.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         cancelRecvOps,
 		Fn: func(t *T) {
@@ -290,6 +296,7 @@ var multishotCases = []Case{
 	{
 		ID: "MSH-8", Name: "fairness",
 		Explanation: "A stream that always has data does not keep another from its turn.",
+		Needs:       NeedStreams,
 		Requires:    bufferFeats,
 		Ops:         recvOnly,
 		Fn: func(t *T) {

@@ -26,6 +26,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-1", Name: "receives",
 		Explanation: "Receives on one socket take effect in the order of submission.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -48,6 +49,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-1", Name: "receives of data that comes byte by byte",
 		Explanation: "Receives on one socket take effect in the order of submission, however the data arrives.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -75,6 +77,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-1", Name: "sends on a full socket",
 		Explanation: "Sends on one socket take effect in the order of submission, also when they have to wait.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -102,6 +105,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-1", Name: "kinds of operation share a queue",
 		Explanation: "Recv, read, readv and recvmsg of one socket are in one order.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         api.Ops(api.OpRecv, api.OpRead, api.OpReadv, api.OpRecvMsg),
 		Fn: func(t *T) {
@@ -191,6 +195,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-3", Name: "unordered receives",
 		Explanation: "Unordered receives get all the data between them, in no order.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -212,6 +217,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-3", Name: "unordered does not wait",
 		Explanation: "An Unordered operation does not wait for those of its fd and direction, nor do they wait for it.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -230,6 +236,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-4", Name: "directions",
 		Explanation: "A receive that waits does not hold up a send on the same socket, nor the other way round.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -268,6 +275,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-5", Name: "one that fails",
 		Explanation: "An operation that fails, or is cancelled, does not take along those that stand behind it.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         api.Ops(api.OpRecv, api.OpCancel),
 		Fn: func(t *T) {
@@ -288,6 +296,7 @@ var orderCases = []Case{
 	{
 		ID: "ORD-6", Name: "behind a multishot",
 		Explanation: "A receive that was submitted behind a multishot receive gets nothing until that has ended.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered | api.FeatMultishotRecv | api.FeatBufferGroups,
 		Ops:         api.Ops(api.OpRecv, api.OpCancel),
 		Fn: func(t *T) {

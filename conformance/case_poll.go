@@ -48,6 +48,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-1", Name: "data comes",
 		Explanation: "A poll waits until one of its conditions holds, and gives those that hold.",
+		Needs:       NeedStreams,
 		Ops:         pollOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -116,6 +117,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-3", Name: "hang-up for one that waits for something else",
 		Explanation: "A poll for PollPri hears that the peer has gone.",
+		Needs:       NeedStreams,
 		Ops:         pollOps,
 		Fn: func(t *T) {
 			for _, unread := range []bool{false, true} {
@@ -145,6 +147,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-5", Name: "several on one fd",
 		Explanation: "Any number of polls can wait on one fd, also beside receives and sends, and each gets its answer.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpPoll, api.OpRecv),
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -171,6 +174,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-6", Name: "takes nothing",
 		Explanation: "A poll takes no data: a receive behind it gets all.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpPoll, api.OpRecv),
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -189,6 +193,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-7", Name: "multishot",
 		Explanation: "A multishot poll reports with More, and reports again after new data has come.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollOps,
 		Fn: func(t *T) {
@@ -208,6 +213,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-7", Name: "multishot that holds already",
 		Explanation: "A multishot poll reports a condition that holds when it is submitted.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollOps,
 		Fn: func(t *T) {
@@ -223,6 +229,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-8", Name: "multishot cancelled",
 		Explanation: "A cancelled multishot poll ends with ErrCanceled, without More, and reports no more.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollCancelOps,
 		Fn: func(t *T) {
@@ -244,6 +251,7 @@ var pollCases = []Case{
 	{
 		ID: "POL-8", Name: "a hundred cancelled",
 		Explanation: "Polls can be cancelled, any number of them, in any order.",
+		Needs:       NeedStreams,
 		Ops:         pollCancelOps,
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)

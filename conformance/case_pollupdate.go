@@ -23,6 +23,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-10", Name: "removed",
 		Explanation: "PollRemove completes with 0, and the poll with ErrCanceled.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
@@ -42,6 +43,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-10", Name: "removed in the same batch",
 		Explanation: "PollRemove reaches a poll that was submitted before it in the same batch.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
@@ -56,6 +58,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-11", Name: "no such poll",
 		Explanation: "Removing or changing what is no poll in flight is ENOENT: nothing at all, a poll that has ended, or another operation, which goes on.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpPoll, api.OpPollRemove, api.OpRecv),
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -91,6 +94,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-12", Name: "what holds already",
 		Explanation: "A poll whose mask is changed to conditions that hold reports them.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -112,6 +116,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-12", Name: "what comes later",
 		Explanation: "A poll whose mask has been changed waits for the new conditions and for no other.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -133,6 +138,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-12", Name: "in the same batch",
 		Explanation: "A change reaches a poll that was submitted before it in the same batch, and the last of several changes holds.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -171,6 +177,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-12", Name: "multishot",
 		Explanation: "A multishot poll whose mask is changed stays one, reports what holds already and what comes, and nothing that it does not ask for any more.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
@@ -200,6 +207,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-12", Name: "deadline",
 		Explanation: "A poll whose mask has been changed keeps its Deadline.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
@@ -215,6 +223,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-13", Name: "new tag",
 		Explanation: "After PollRetag the completions of a poll have the new tag, and everything else is as it was.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
@@ -238,6 +247,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-13", Name: "new tag and mask",
 		Explanation: "One operation can change both the mask and the tag.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
@@ -257,6 +267,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-14", Name: "event before the change",
 		Explanation: "When a change meets a poll whose conditions have come, either it is ENOENT and the poll reports them, or it is 0 and the poll does not.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			for range 50 {
@@ -282,6 +293,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-14", Name: "changed and removed at once",
 		Explanation: "A poll that is changed and then removed ends with ErrCanceled, and both answers are 0.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatMultishotPoll,
 		Ops:         api.Ops(api.OpPoll, api.OpPollRemove, api.OpCancel),
 		Fn: func(t *T) {
@@ -348,6 +360,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-15", Name: "mask out of range",
 		Explanation: "A mask of more than 16 bits is EINVAL, and leaves the poll that it was meant for as it is.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -364,6 +377,7 @@ var pollUpdateCases = []Case{
 	{
 		ID: "POL-15", Name: "what was not asked for",
 		Explanation: "A mask without Update, a tag without UpdateTag, and Level without Multishot, are EINVAL.",
+		Needs:       NeedStreams,
 		Ops:         pollRemoveOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)

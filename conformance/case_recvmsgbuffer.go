@@ -224,6 +224,7 @@ var recvMsgBufferCases = []Case{
 	{
 		ID: "RMM-4", Name: "no room for the head",
 		Explanation: "A RecvMsgMultishot is EFAULT at once when its buffers have no room for the head and a byte, and ENOBUFS when there is none; nothing is received.",
+		Needs:       NeedStreams,
 		Requires:    recvMsgFeats,
 		Ops:         recvMsgOnly,
 		Fn: func(t *T) {
@@ -358,6 +359,7 @@ var recvMsgBufferCases = []Case{
 	{
 		ID: "RMM-8", Name: "flags",
 		Explanation: "A RecvMsg with BufferSelect and WaitAll, and a multishot one without BufferSelect, with WaitAll or with DontWait, is EINVAL.",
+		Needs:       NeedStreams,
 		Requires:    recvMsgFeats,
 		Ops:         recvMsgOnly,
 		Fn: func(t *T) {
@@ -376,6 +378,7 @@ var recvMsgBufferCases = []Case{
 	{
 		ID: "RMM-8", Name: "incremental group",
 		Explanation: "Messages and reads into the buffers of an incremental group are EINVAL.",
+		Needs:       NeedStreams,
 		Requires:    recvMsgFeats | readMultishotFeats | api.FeatIncremental,
 		Ops:         recvMsgOnly | readOnly | readAndMore,
 		Fn: func(t *T) {
@@ -392,6 +395,7 @@ var recvMsgBufferCases = []Case{
 	{
 		ID: "RMM-9", Name: "completions that wait",
 		Explanation: "A RecvMsgMultishot loses nothing while its completions are not reaped, more than the kernel's queue has room for.",
+		Needs:       NeedStreams,
 		Requires:    recvMsgFeats,
 		Ops:         recvMsgOnly | api.Ops(api.OpNop),
 		Tune:        func(o *api.Options) { o.Entries, o.CQEntries = 4, 8 },

@@ -98,6 +98,7 @@ var ringCases = []Case{
 	{
 		ID: "RNG-3", Name: "restricted",
 		Explanation: "An engine restricted to some operations does those, and Submit refuses the others with an UnsupportedError that names them.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpSend, api.OpRecv),
 		Tune:        func(o *api.Options) { o.Restrict = api.Ops(api.OpSend, api.OpRecv) },
 		Refusable:   true,
@@ -124,6 +125,8 @@ var ringCases = []Case{
 	{
 		ID: "RNG-3", Name: "chain with one that is left out",
 		Explanation: "A chain with an operation that Restrict leaves out is not taken; what stands before the chain is.",
+		Needs:       NeedStreams,
+		Requires:    api.FeatChains,
 		Ops:         api.Ops(api.OpSend, api.OpRecv),
 		Tune:        func(o *api.Options) { o.Restrict = api.Ops(api.OpSend, api.OpRecv) },
 		Refusable:   true,
@@ -143,6 +146,8 @@ var ringCases = []Case{
 	{
 		ID: "RNG-4", Name: "what a restricted engine does by itself",
 		Explanation: "Waits, deadlines, wakes, buffer groups and Close work whatever Restrict leaves out.",
+		Needs:       NeedStreams,
+		Requires:    bufferFeats | api.FeatDeadlines,
 		Ops:         api.Ops(api.OpSend, api.OpRecv),
 		Tune:        func(o *api.Options) { o.Restrict = api.Ops(api.OpSend, api.OpRecv) },
 		Refusable:   true,

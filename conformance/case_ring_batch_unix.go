@@ -12,6 +12,7 @@ var batchFileCases = []Case{
 	{
 		ID: "RNG-54", Name: "one behind the other",
 		Explanation: "A wait with a Batch also counts operations that only start when another has ended: in the order of an fd, in a chain, behind a drain.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpRecv, api.OpNop),
 		Fn: func(t *T) {
 			const n = 6
@@ -49,6 +50,7 @@ var batchFileCases = []Case{
 	{
 		ID: "RNG-54", Name: "receives",
 		Explanation: "A wait with a Batch returns all of the receives that have completed in that time.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpRecv),
 		Fn: func(t *T) {
 			const n = 8

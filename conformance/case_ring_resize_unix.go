@@ -16,6 +16,7 @@ var resizeFileCases = []Case{
 	{
 		ID: "RNG-50", Name: "receives in flight",
 		Explanation: "Receives that wait while the queues are resized get their data afterwards, in order, also those that wait for others.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatQueueResize,
 		Ops:         api.Ops(api.OpRecv, api.OpSend),
 		Fn: func(t *T) {
@@ -41,6 +42,7 @@ var resizeFileCases = []Case{
 	{
 		ID: "RNG-50", Name: "multishot goes on",
 		Explanation: "A multishot receive goes on across changes of the queues, and no buffer is lost.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatQueueResize | api.FeatMultishotRecv | api.FeatBufferGroups,
 		Ops:         api.Ops(api.OpRecv, api.OpCancel),
 		Fn: func(t *T) {

@@ -71,6 +71,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-1", Name: "in order",
 		Explanation: "SendBundle sends what is in line, in order; the buffers count as out until then, and are free afterwards.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats,
 		Ops:         sendOnly,
 		Fn: func(t *T) {
@@ -99,6 +100,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-1", Name: "with other sends",
 		Explanation: "A SendBundle takes its turn among the sends of its socket, and what is put in line until then goes with it.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats | api.FeatWaitAll,
 		Ops:         sendOnly,
 		Fn: func(t *T) {
@@ -119,6 +121,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-2", Name: "many buffers",
 		Explanation: "A SendBundle sends up to 256 buffers, and waits until all of them are sent, however little room the socket has.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats,
 		Ops:         sendOnly,
 		Fn: func(t *T) {
@@ -148,6 +151,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-3", Name: "stopped on the way",
 		Explanation: "A SendBundle that is cancelled, or runs out of time, tells how much has been sent. Buffers of which a byte has been sent are free, the others in line.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats | api.FeatDeadlines | api.FeatDontWait,
 		Ops:         sendOnly | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
@@ -191,6 +195,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-3", Name: "stopped before it has begun",
 		Explanation: "A SendBundle that has sent nothing when it is stopped leaves everything in line.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats | api.FeatDontWait,
 		Ops:         sendOnly | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
@@ -240,6 +245,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-4", Name: "peer goes on the way",
 		Explanation: "A SendBundle whose peer goes while it waits tells how much was sent, and the next is EPIPE or ECONNRESET.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats,
 		Ops:         sendOnly,
 		Fn: func(t *T) {
@@ -268,6 +274,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-4", Name: "one at a time",
 		Explanation: "A second SendBundle of a group is EBUSY while the first is in flight, on any socket; of another group it is not.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats,
 		Ops:         sendOnly | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
@@ -295,6 +302,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-5", Name: "leases",
 		Explanation: "Get takes each buffer once; Queue takes a lease that is out, and 1 to Size bytes; anything else is ErrLease or an OptionError, and changes nothing.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats,
 		Ops:         sendOnly,
 		Fn: func(t *T) {
@@ -338,6 +346,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-5", Name: "groups for receiving",
 		Explanation: "A group that was not made for sending gives no buffers, and takes none in line; Send with Incremental is an OptionError.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats,
 		Ops:         sendOnly | recvOnly,
 		Fn: func(t *T) {
@@ -386,6 +395,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-7", Name: "group closed",
 		Explanation: "Closing a group ends its SendBundle with ErrCanceled, and what is in line is gone. A lease that is out can be released, once, and nothing be put in line any more.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats,
 		Ops:         sendOnly,
 		Fn: func(t *T) {
@@ -422,6 +432,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-8", Name: "flags and chains",
 		Explanation: "A send with BufferSelect or Bundle alone is EINVAL. In a chain a SendBundle that sends all lets it go on, one that is short breaks it.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats | api.FeatChains | api.FeatDontWait,
 		Ops:         sendOnly | api.Ops(api.OpNop),
 		Fn: func(t *T) {
@@ -453,6 +464,7 @@ var sendBundleCases = []Case{
 	{
 		ID: "SBN-9", Name: "echo without a copy",
 		Explanation: "What has been received into a group made for sending can be put in line as it is; the group can be made larger meanwhile.",
+		Needs:       NeedStreams,
 		Requires:    sendBundleFeats | api.FeatMultishotRecv | api.FeatGroupResize,
 		Ops:         sendOnly | recvOnly,
 		Fn: func(t *T) {

@@ -13,6 +13,7 @@ var shutdownCases = []Case{
 	{
 		ID: "SHU-1", Name: "no more sending",
 		Explanation: "Shutdown of writing ends the stream for the peer; sending is then EPIPE, receiving goes on.",
+		Needs:       NeedStreams,
 		Ops:         shutdownOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -28,6 +29,7 @@ var shutdownCases = []Case{
 	{
 		ID: "SHU-2", Name: "behind queued sends",
 		Explanation: "Shutdown of writing takes effect behind the sends that were submitted before it.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered | api.FeatWaitAll,
 		Ops:         shutdownOps,
 		Fn: func(t *T) {
@@ -48,6 +50,7 @@ var shutdownCases = []Case{
 	{
 		ID: "SHU-2", Name: "behind a send that is in no order",
 		Explanation: "Shutdown of writing does not overtake an Unordered send of the same batch.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         shutdownOps,
 		Fn: func(t *T) {
@@ -63,6 +66,7 @@ var shutdownCases = []Case{
 	{
 		ID: "SHU-3", Name: "no more receiving",
 		Explanation: "Shutdown of reading takes effect at once: receives that wait give 0, and so do later ones.",
+		Needs:       NeedStreams,
 		Ops:         shutdownOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, _ int) {
@@ -78,6 +82,7 @@ var shutdownCases = []Case{
 	{
 		ID: "SHU-4", Name: "both",
 		Explanation: "Shutdown of both directions takes effect at once: receives that wait give 0, sends that wait EPIPE or what they have moved.",
+		Needs:       NeedStreams,
 		Ops:         shutdownOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -108,6 +113,7 @@ var shutdownCases = []Case{
 	{
 		ID: "SHU-6", Name: "data before the end",
 		Explanation: "What was sent before a shutdown of both directions still arrives at the peer.",
+		Needs:       NeedStreams,
 		Ops:         shutdownOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {

@@ -15,6 +15,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-1", Name: "data is there",
 		Explanation: "A receive takes what is there, up to the size of its buffer, and leaves the rest.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -33,6 +34,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-2", Name: "data comes later",
 		Explanation: "A receive without data waits for it, whatever the O_NONBLOCK flag of the socket says.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -50,6 +52,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-2", Name: "room comes later",
 		Explanation: "A send into a full socket waits for room, whatever the O_NONBLOCK flag of the socket says.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -91,6 +94,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-2", Name: "read and write of sockets",
 		Explanation: "Read and write on a socket are receive and send.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpRead, api.OpWrite),
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -100,7 +104,7 @@ var streamCases = []Case{
 				t.Want(api.Write(b, []byte("over"), api.CurrentPosition, 2), 4)
 				t.AwaitRes(1, 4)
 				t.WantBytes(buf[:4], "over")
-				t.must("shutdown", unix.Shutdown(b, unix.SHUT_WR))
+				t.EndWrites(b)
 				t.Want(api.Read(a, buf, api.CurrentPosition, 3), 0)
 			})
 		},
@@ -108,6 +112,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-3", Name: "send is short",
 		Explanation: "A send without WaitAll completes when some bytes have been moved, also on a blocking socket.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			data := pattern(4 << 20)
@@ -117,7 +122,7 @@ var streamCases = []Case{
 				if c.Res <= 0 || int(c.Res) >= len(data) {
 					t.Fatalf("a send of 4 MiB that nobody receives gave %s", show(&c))
 				}
-				t.must("shutdown", unix.Shutdown(a, unix.SHUT_WR))
+				t.EndWrites(a)
 				t.WantGet(b, data[:c.Res])
 				t.WantEnd(b)
 			})
@@ -144,6 +149,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-4", Name: "receive without waiting",
 		Explanation: "DontWait completes with EAGAIN where the operation would have to wait, and moves what can be moved.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDontWait,
 		Ops:         api.Ops(api.OpRecv, api.OpSend, api.OpRead, api.OpWrite),
 		Fn: func(t *T) {
@@ -185,6 +191,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-5", Name: "without waiting behind one that waits",
 		Explanation: "DontWait completes with EAGAIN behind an operation of the same fd and direction that waits.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDontWait | api.FeatOrdered,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -201,6 +208,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-6", Name: "receive all",
 		Explanation: "A receive with WaitAll completes when its buffer is full.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -222,6 +230,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-6", Name: "send all",
 		Explanation: "A send with WaitAll completes when all of its buffer has been sent.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -240,6 +249,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-7", Name: "stream ends before all is there",
 		Explanation: "A receive with WaitAll gives what it has when the stream ends, and the next one 0.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -249,7 +259,7 @@ var streamCases = []Case{
 				t.Perform()
 				t.Put(b, "abcd")
 				t.StillPending(1)
-				t.must("shutdown", unix.Shutdown(b, unix.SHUT_WR))
+				t.EndWrites(b)
 				t.AwaitRes(1, 4)
 				t.WantBytes(buf[:4], "abcd")
 				t.Want(api.Recv(a, buf, 2).With(api.WaitAll), 0)
@@ -259,6 +269,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-7", Name: "peer goes before all is sent",
 		Explanation: "A send with WaitAll gives what it has sent when the peer is gone, and the next one EPIPE.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
@@ -279,6 +290,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-8", Name: "end of stream",
 		Explanation: "A receive gives 0 at the end of the stream, again and again, after all data.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -296,6 +308,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-8", Name: "end of stream while waiting",
 		Explanation: "Receives that wait give 0 when the stream ends.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -332,7 +345,7 @@ var streamCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
 			t.Put(b, "x")
-			t.must("shutdown", unix.Shutdown(b, unix.SHUT_WR))
+			t.EndWrites(b)
 			m := func() *api.Msg { return &api.Msg{Bufs: bytesFor(1, 4)} }
 			if c := t.Do(api.Recv(a, make([]byte, 4), 1).With(api.EOF)); c.Res != 1 || c.Err() != nil || c.Flags != 0 {
 				t.Errorf("a receive of data gave %s, %v", show(&c), c.Err())
@@ -359,6 +372,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-9", Name: "receive into nothing",
 		Explanation: "A receive into 0 bytes completes with 0 at once, takes nothing and waits for nothing.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -385,6 +399,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-9", Name: "send of nothing",
 		Explanation: "A send or write of 0 bytes on a stream completes with 0.",
+		Needs:       NeedStreams,
 		Ops:         api.Ops(api.OpSend, api.OpWrite),
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -502,6 +517,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-14", Name: "peek",
 		Explanation: "Arg of a receive are the MSG_* flags of recv(2): MSG_PEEK leaves the data where it is.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -518,6 +534,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-15", Name: "much data both ways",
 		Explanation: "Any amount of data goes through both directions of a connection at once, whole and in order.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatOrdered,
 		Ops:         streamOps,
 		Fn:          exchange,
@@ -525,6 +542,7 @@ var streamCases = []Case{
 	{
 		ID: "STR-16", Name: "several connections",
 		Explanation: "Data goes to the operation on its own connection, however many there are.",
+		Needs:       NeedStreams,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			const n = 100

@@ -99,6 +99,7 @@ var vectorCases = []Case{
 	{
 		ID: "VEC-3", Name: "more vectors in a message than there may be",
 		Explanation: "RecvMsg and sendmsg of more than 1024 buffers are EMSGSIZE, and of 1024 are not.",
+		Needs:       NeedStreams,
 		Ops:         msgOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -132,6 +133,7 @@ var vectorCases = []Case{
 	{
 		ID: "VEC-5", Name: "wait for all of a message",
 		Explanation: "RecvMsg and sendmsg with WaitAll on a stream complete when all of their buffers have been moved.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         msgOps,
 		Fn: func(t *T) {
@@ -160,6 +162,7 @@ var vectorCases = []Case{
 	{
 		ID: "VEC-5", Name: "message cut short",
 		Explanation: "RecvMsg with WaitAll that is cancelled completes with the bytes that it has.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatWaitAll,
 		Ops:         api.Ops(api.OpRecvMsg, api.OpCancel),
 		Fn: func(t *T) {

@@ -27,6 +27,9 @@ type Config struct {
 	// it, whose error says that it is in use. That of package arena is such memory to the engines of this module. Default: nil, and the cases
 	// of ARN are left out.
 	Memory func(size int) (mem []byte, free func() error, err error)
+	// Streams are the engine's own, if it works on those and not on files of the operating system. The cases that need such files are left
+	// out then. Default: nil, and the suite makes sockets, pipes and files.
+	Streams Streams
 	// Timeout is how long a case may take before the watchdog ends it. Default: 10 s.
 	Timeout time.Duration
 }
@@ -86,6 +89,8 @@ type Case struct {
 	Requires api.Feature
 	// Ops are the operations that the case uses.
 	Ops api.OpSet
+	// Needs says what the case needs besides the engine.
+	Needs Need
 	// Tune changes the options that the engine is opened with. It may be nil.
 	Tune func(*api.Options)
 	// Refusable says that Tune asks for what a kernel may refuse: the case is skipped where no engine can be opened so.

@@ -34,11 +34,23 @@ func (t *T) Own(fd int) int {
 // CloseNow closes fd behind the engine's back.
 func (t *T) CloseNow(fd int) {
 	delete(t.fds, fd)
+	if t.streams != nil {
+		t.must("close", t.streams.Close(fd))
+		return
+	}
 	t.must("close", unix.Close(fd))
+}
+
+// filesOnly fails a case that says it needs streams alone, and asks for more.
+func (t *T) filesOnly(what string) {
+	if t.streams != nil {
+		t.Fatalf("the case is one that needs streams alone (NeedStreams), and uses %s", what)
+	}
 }
 
 // Socket makes a blocking socket.
 func (t *T) Socket(domain, typ int) int {
+	t.filesOnly("a socket")
 	fd, err := unix.Socket(domain, typ, 0)
 	t.must("socket", err)
 	unix.CloseOnExec(fd)
@@ -51,8 +63,11 @@ func (t *T) nonblock(nonblock bool, fds ...int) {
 	}
 }
 
-// Pair is a connected pair of stream sockets of the Unix family.
+// Pair is a connected pair of stream sockets of the Unix family, or of Config.Streams.
 func (t *T) Pair(nonblock bool) (a, b int) {
+	if t.streams != nil {
+		return t.ownPair()
+	}
 	return t.pairOf(unix.SOCK_STREAM, nonblock)
 }
 
@@ -60,6 +75,7 @@ func (t *T) Pair(nonblock bool) (a, b int) {
 func (t *T) Dgrams() (a, b int) { return t.pairOf(unix.SOCK_DGRAM, false) }
 
 func (t *T) pairOf(typ int, nonblock bool) (a, b int) {
+	t.filesOnly("a pair of sockets")
 	p, err := unix.Socketpair(unix.AF_UNIX, typ, 0)
 	t.must("socketpair", err)
 	unix.CloseOnExec(p[0])
@@ -121,8 +137,11 @@ func (t *T) AcceptNow(listener int) int {
 	return t.Own(fd)
 }
 
-// TCP is a connected pair of TCP sockets.
+// TCP is a connected pair of TCP sockets, or of Config.Streams.
 func (t *T) TCP(nonblock bool) (a, b int) {
+	if t.streams != nil {
+		return t.ownPair()
+	}
 	l, addr := t.Listener()
 	a = t.Dial(addr)
 	b = t.AcceptNow(l)
@@ -153,6 +172,7 @@ func (t *T) UDP() (a, b int) {
 
 // Pipe is a pipe.
 func (t *T) Pipe(nonblock bool) (r, w int) {
+	t.filesOnly("a pipe")
 	p := make([]int, 2)
 	t.must("pipe", unix.Pipe(p))
 	unix.CloseOnExec(p[0])
@@ -171,6 +191,7 @@ func (t *T) File(content string) int {
 
 // FilePath is the path of a new regular file.
 func (t *T) FilePath(content string) string {
+	t.filesOnly("a regular file")
 	name := filepath.Join(t.TempDir(), "f"+strconv.FormatInt(int64(api.Now()), 36))
 	t.must("write a file", os.WriteFile(name, []byte(content), 0o600))
 	return name
@@ -192,6 +213,10 @@ func (t *T) Offset(fd int) int64 {
 
 // Put writes all of s to fd without the engine.
 func (t *T) Put(fd int, s string) {
+	if t.streams != nil {
+		t.ownPut(fd, []byte(s))
+		return
+	}
 	for b := []byte(s); len(b) > 0; {
 		n, err := unix.Write(fd, b)
 		if err == unix.EINTR || err == unix.EAGAIN {
@@ -216,8 +241,30 @@ func (t *T) taken(fd int) {
 	}
 }
 
-// ready waits until fd has one of the conditions.
+// EndWrites ends the stream for the peer of fd, without the engine.
+func (t *T) EndWrites(fd int) {
+	if t.streams != nil {
+		t.must("Streams.CloseWrite", t.streams.CloseWrite(fd))
+		return
+	}
+	t.must("shutdown", unix.Shutdown(fd, unix.SHUT_WR))
+}
+
+// isOpen says whether fd is an open file.
+func (t *T) isOpen(fd int) bool {
+	if t.streams != nil {
+		_, err := t.streams.Read(fd, nil)
+		return err != unix.EBADF
+	}
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err != unix.EBADF
+}
+
+// ready waits until fd has one of the conditions. What comes to one of Config.Streams is there at once.
 func (t *T) ready(fd int, events int16) {
+	if t.streams != nil {
+		return
+	}
 	for {
 		p := []unix.PollFd{{Fd: int32(fd), Events: events}}
 		n, err := unix.Poll(p, 20)
@@ -236,6 +283,9 @@ func (t *T) ready(fd int, events int16) {
 // Get reads n bytes from fd without the engine, fewer if it ends.
 func (t *T) Get(fd, n int) string {
 	buf := make([]byte, n)
+	if t.streams != nil {
+		return string(buf[:t.ownGet(fd, buf)])
+	}
 	got := 0
 	for got < n {
 		t.ready(fd, unix.POLLIN)
@@ -292,6 +342,9 @@ func (t *T) Flags(fd int) int {
 
 // Fill writes to fd, which is made non-blocking for that long, until it takes no more. It returns how much.
 func (t *T) Fill(fd int) int {
+	if t.streams != nil {
+		return t.ownFill(fd)
+	}
 	was := t.Flags(fd)&unix.O_NONBLOCK != 0
 	t.nonblock(true, fd)
 	total := 0
@@ -329,8 +382,11 @@ func (t *T) fillOnce(fd int) (total int) {
 }
 
 // SmallBuffers makes the send buffers of sockets small, so that they are full soon. The receive buffers stay
-// as they are: a TCP window that has been made small is slow to open again.
+// as they are: a TCP window that has been made small is slow to open again. Config.Streams have small ones anyway.
 func (t *T) SmallBuffers(fds ...int) {
+	if t.streams != nil {
+		return
+	}
 	for _, fd := range fds {
 		t.must("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<14))
 	}
@@ -344,7 +400,7 @@ func (t *T) Reset(fd int) {
 
 // badFDs are numbers that are no open file: negative, closed, and higher than any can be.
 func (t *T) badFDs() []int {
-	fd := t.Socket(unix.AF_UNIX, unix.SOCK_STREAM)
+	fd, _ := t.Pair(false)
 	t.CloseNow(fd)
 	return []int{-1, fd, 1 << 30}
 }
@@ -382,8 +438,12 @@ var streams = []struct {
 	{"TCP, O_NONBLOCK", func(t *T) (int, int) { return t.TCP(true) }},
 }
 
-// EachStream runs f with each kind of stream.
+// EachStream runs f with each kind of stream. Config.Streams are of one kind.
 func (t *T) EachStream(f func(a, b int)) {
+	if t.streams != nil {
+		f(t.ownPair())
+		return
+	}
 	for _, s := range streams {
 		a, b := s.make(t)
 		f(a, b)

@@ -10,12 +10,12 @@ import (
 
 // platformCases are those that need files.
 func platformCases() []Case {
-	return slices.Concat(orderCases, cancelFDCases, deadlineCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
+	return needing(NeedFiles, slices.Concat(orderCases, cancelFDCases, deadlineCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
 		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
 		fixedFileCases, registeredCases, slotCases, directFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
 		selectedCases(),
 		bufferGroupCases, arenaCases,
-		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), zeroCopyCases, systemCases())
+		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), zeroCopyCases, systemCases()))
 }
 
 func closeFD(fd int) { _ = unix.Close(fd) } // nothing can be done about an error at the end of a case

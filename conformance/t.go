@@ -26,6 +26,7 @@ type T struct {
 	opt     api.Options
 	timeout time.Duration
 	memory  func(size int) ([]byte, func() error, error)
+	streams Streams // nil: sockets of the operating system
 	start   api.Instant
 	shared  atomic.Pointer[api.Engine] // for the watchdog
 
@@ -62,7 +63,7 @@ type tracked struct {
 }
 
 func newT(tb TB, c *Case, f Factory, cfg *Config) *T {
-	t := &T{tb: tb, c: c, f: f, opt: cfg.options(), timeout: cfg.timeout(), memory: cfg.memory(),
+	t := &T{tb: tb, c: c, f: f, opt: cfg.options(), timeout: cfg.timeout(), memory: cfg.memory(), streams: cfg.streams(),
 		start: api.Now(), ops: map[api.OpID]*tracked{}, fds: map[int]bool{}, peers: map[int]int{}}
 	if cfg != nil && cfg.Restrict {
 		t.opt.Restrict = c.Ops
@@ -117,6 +118,10 @@ func (t *T) run(done chan<- struct{}) {
 	if t.skipped = t.c.missing(e.Features()); t.skipped != "" {
 		return
 	}
+	if t.streams != nil && t.c.Needs == NeedFiles {
+		t.skipped = noFiles
+		return
+	}
 	t.c.Fn(t)
 	t.settle()
 }
@@ -144,7 +149,11 @@ func (t *T) cleanup() {
 		t.later[i]()
 	}
 	for fd := range t.fds {
-		closeFD(fd)
+		if t.streams != nil {
+			t.ownClose(fd)
+		} else {
+			closeFD(fd)
+		}
 	}
 }
 
