@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"strings"
+
 	"github.com/sluiceio/sluice/api"
 	"golang.org/x/sys/unix"
 )
@@ -192,6 +194,82 @@ var shutdownWaitCases = []Case{
 		Ops:         readAndMore | api.Ops(api.OpCancel),
 		Fn:          func(t *T) { t.shutMultishots(false, func(fd int) api.Op { return api.ReadMultishot(fd, 1, 1) }) },
 	},
+	{
+		ID: "SHU-9", Name: "a send that waits",
+		Explanation: "A send that waits on a Unix stream or SEQPACKET socket ends with EPIPE when the peer shuts down reading, and so does each behind it.",
+		Ops:         sendOps,
+		Fn: func(t *T) {
+			for _, pair := range []func(bool) (int, int){t.Pair, t.Records} {
+				for n := range 5 {
+					a, b := pair(n%2 == 0)
+					t.fillUnix(a)
+					data := make([]byte, 64)
+					op := []api.Op{
+						api.Send(a, data, 1), api.SendMsg(a, vec("la", "te"), 1), api.Write(a, data, api.CurrentPosition, 1), api.Writev(a, vec("la", "te"), api.CurrentPosition, 1),
+						api.SendZC(a, data, 1),
+					}[n]
+					behind := op
+					behind.Tag = 2
+					t.Submit(op, behind)
+					t.StillPending(1, 2)
+					t.shut(b, unix.SHUT_RD)
+					t.Prompt(1, neg(unix.EPIPE))
+					t.Prompt(2, neg(unix.EPIPE))
+					if t.Failed() {
+						t.Fatalf("that was a %v", op.Code)
+					}
+				}
+			}
+		},
+	},
+	{
+		ID: "SHU-9", Name: "a send of which a part has gone",
+		Explanation: "A send with WaitAll that has moved bytes by then completes with their number, and the next one with EPIPE.",
+		Requires:    api.FeatWaitAll,
+		Ops:         sendOps,
+		Fn: func(t *T) {
+			a, b := t.Pair(false)
+			t.SmallBuffers(a, b)
+			t.Submit(api.Send(a, make([]byte, 1<<20), 1).With(api.WaitAll), api.Send(a, []byte("x"), 2))
+			t.StillPending(1, 2)
+			t.shut(b, unix.SHUT_RD)
+			c := t.Await(1)
+			if c.Res <= 0 || c.Res == 1<<20 || c.More() {
+				t.Errorf("got %s, want what fits into the buffers", show(&c))
+			}
+			t.Prompt(2, neg(unix.EPIPE))
+		},
+	},
+	{
+		ID: "ENG-11", Name: "send to a Unix peer that does not read",
+		Explanation: "A send that waits on a Unix stream or SEQPACKET socket does not ask again and again, and goes on as soon as there is room.",
+		Ops:         sendOps,
+		Fn: func(t *T) {
+			for _, pair := range []func(bool) (int, int){t.Pair, t.Records} {
+				a, b := pair(false)
+				t.fillUnix(a)
+				t.Submit(api.Send(a, []byte("late"), 1))
+				t.idle()
+				got := t.drainDatagrams(b)
+				t.Prompt(1, 4)
+				if got += t.drainDatagrams(b); !strings.HasSuffix(got, "late") {
+					t.Errorf("what was sent does not arrive")
+				}
+			}
+		},
+	},
+}
+
+// sendOps are those that wait for room.
+var sendOps = api.Ops(api.OpSend, api.OpSendMsg, api.OpWrite, api.OpWritev, api.OpSendZC)
+
+// fillUnix fills the buffer of a Unix socket, or the queue of its peer.
+func (t *T) fillUnix(fd int) {
+	if typ, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || typ == unix.SOCK_STREAM {
+		t.Fill(fd)
+		return
+	}
+	t.fillRecords(fd)
 }
 
 // shutMultishots is for a multishot that waits while its socket is shut down, and for one that begins afterwards.

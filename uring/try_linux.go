@@ -1,6 +1,8 @@
 package uring
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/sluiceio/sluice/api"
@@ -92,9 +94,45 @@ func (d *driver) wait(s *core.Slot, v attempt.Verdict) {
 		s.Leg &^= writes
 		if v == attempt.Writable {
 			s.Leg |= writes
+			d.watchPeer(s)
 		}
 	}
 	d.put(s)
+}
+
+// watchPeer is called when s begins to wait for room. Its poll is ended from time to time, and the operation tried again, where the poll may not
+// tell (attempt.WaitsForPeer).
+func (d *driver) watchPeer(s *core.Slot) {
+	if !d.tries.WaitsForPeer(s) {
+		return
+	}
+	if len(d.peers) == 0 {
+		d.peersAt = api.After(attempt.PeerEvery)
+	}
+	if id := s.ID(); len(d.peers) == 0 || d.peers[len(d.peers)-1] != id {
+		d.peers = append(d.peers, id)
+	}
+}
+
+// lookPeers does that, if it is time for it.
+func (d *driver) lookPeers() {
+	if len(d.peers) == 0 || api.Now() < d.peersAt {
+		return
+	}
+	for _, id := range d.peers {
+		if s := d.e.Lookup(id.Slot(), id.Generation()); s != nil && s.Leg&(legMask|writes|unsent) == uint8(kindPoll)|writes && s.Op.Code != api.OpPoll {
+			d.putCancel(kindIgnore<<kindShift, s)
+		}
+	}
+	d.peers = d.peers[:0]
+}
+
+// peersLeft is how long there is until then, negative when there is nothing to do.
+func (d *driver) peersLeft() time.Duration {
+	if len(d.peers) == 0 {
+		return -1
+	}
+	return max(d.peersAt.Sub(api.Now()), 0)
 }
 
 // verdictOf is what an operation waits for to which the kernel says EAGAIN. Poll reports an unconnected socket ready for ever.
@@ -113,8 +151,8 @@ func (d *driver) ready(s *core.Slot, res int32) {
 	switch {
 	case s.Ending():
 		d.endEarly(s)
-	case res == -int32(unix.ECANCELED): // see fail
-		d.put(s)
+	case res == -int32(unix.ECANCELED): // see fail and lookPeers
+		d.again(s)
 	case res < 0:
 		d.endTried(s, res, -1)
 	case res&unix.POLLNVAL != 0:

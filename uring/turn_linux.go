@@ -63,6 +63,7 @@ func (d *driver) Turn(need int, wait time.Duration) error {
 		wait = 0
 	}
 	d.tries.Look()
+	d.lookPeers()
 	if len(d.unsent) > 0 {
 		d.resend()
 	}
@@ -318,7 +319,11 @@ func (d *driver) Limit() time.Duration {
 	case len(d.unsent) > 0 || d.stalled:
 		return retryEvery
 	}
-	return d.tries.ZC.Left()
+	left := d.tries.ZC.Left()
+	if peers := d.peersLeft(); peers >= 0 && (left < 0 || peers < left) {
+		return peers
+	}
+	return left
 }
 
 // polling says whether there is anything that only a look at the device completes.

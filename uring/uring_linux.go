@@ -98,6 +98,9 @@ type driver struct {
 	oldWorkers [2]uint32 // the limits that the owner's thread had
 	bound      bool
 	closed     bool
+
+	peers   []api.OpID // see watchPeer
+	peersAt api.Instant
 }
 
 var (

@@ -47,6 +47,7 @@ type driver struct {
 	more    bool    // the last wait filled evs
 	skipped int     // turns since the Poller was last asked
 	soon    later   // nothing tells when they can go on
+	peers   peers
 
 	count core.Counters
 }
@@ -65,6 +66,7 @@ type file struct {
 	isReady bool
 	isDirty bool
 	doubted bool // on the list verify
+	isPeer  bool // on the list of driver.peers
 }
 
 const (
@@ -249,6 +251,7 @@ func (d *driver) Turn(need int, wait time.Duration) error {
 	d.try.Look()
 	d.runReady()
 	d.runSoon()
+	d.lookPeers()
 	d.arm()
 	d.submitDirect()
 	wait = d.still(was, wait)
@@ -271,7 +274,7 @@ func (d *driver) still(was uint64, wait time.Duration) time.Duration {
 	if len(d.ready) > 0 || d.e.Delivered() != was {
 		return 0
 	}
-	return sooner(sooner(wait, d.soon.left()), d.try.ZC.Left())
+	return sooner(wait, d.clock())
 }
 
 // sooner is the shorter of two times to wait, of which a negative one has no end.
@@ -287,7 +290,12 @@ func (d *driver) Limit() time.Duration {
 	if len(d.ready) > 0 || d.more {
 		return 0
 	}
-	return sooner(d.soon.left(), d.try.ZC.Left())
+	return d.clock()
+}
+
+// clock is how long there is until something is to be done that no event tells of.
+func (d *driver) clock() time.Duration {
+	return sooner(sooner(d.soon.left(), d.peers.left()), d.try.ZC.Left())
 }
 
 // BeforePark implements core.Driver.

@@ -41,6 +41,9 @@ func (d *driver) park(f *file, s *core.Slot, v attempt.Verdict) {
 		f.loose = append(f.loose, s)
 	}
 	d.touch(f)
+	if v == attempt.Writable && !isSecond(f, s) {
+		d.watchPeer(f, s)
+	}
 	if d.edge && idle && f.watch != 0 && !f.doubted {
 		// Nobody has waited here, so that the number may meanwhile be another file's, closed and
 		// opened behind the engine's back. epoll would not tell.

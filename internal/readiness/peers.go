@@ -1,0 +1,86 @@
+package readiness
+
+import (
+	"time"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/attempt"
+	"github.com/sluiceio/sluice/internal/core"
+	"github.com/sluiceio/sluice/internal/optab"
+)
+
+// peers are the files with sends that wait for an event, and are tried from time to time all the same (attempt.WaitsForPeer).
+type peers struct {
+	list  []*file
+	spare []*file
+	at    api.Instant
+}
+
+// left is how long there is until the next look, negative when there is none.
+func (p *peers) left() time.Duration {
+	if len(p.list) == 0 {
+		return -1
+	}
+	return max(p.at.Sub(api.Now()), 0)
+}
+
+// watchPeer is called when s has become a waiter of f.
+func (d *driver) watchPeer(f *file, s *core.Slot) {
+	p := &d.peers
+	if f.isPeer || !d.try.WaitsForPeer(s) {
+		return
+	}
+	if len(p.list) == 0 {
+		p.at = api.After(attempt.PeerEvery)
+	}
+	f.isPeer = true
+	p.list = append(p.list, f)
+}
+
+// lookPeers tries what waits, if it is time for that.
+func (d *driver) lookPeers() {
+	p := &d.peers
+	if len(p.list) == 0 || api.Now() < p.at {
+		return
+	}
+	list := p.list
+	p.list, p.spare = p.spare[:0], list
+	p.at = api.After(attempt.PeerEvery)
+	for _, f := range list {
+		if f.isPeer = d.lookPeer(f); f.isPeer {
+			p.list = append(p.list, f)
+		}
+	}
+	clear(list)
+}
+
+// lookPeer tries the sends that wait for f, and says whether any of them goes on waiting.
+func (d *driver) lookPeer(f *file) (any bool) {
+	if s := f.first[optab.Write]; s != nil {
+		any = d.lookSend(f, s)
+	}
+	for i := 0; i < len(f.loose); {
+		s := f.loose[i]
+		if verdictOf(s) == attempt.Writable && !isSecond(f, s) && s.Op.Code != api.OpPoll {
+			any = d.lookSend(f, s) || any
+		}
+		if i < len(f.loose) && f.loose[i] == s {
+			i++
+		}
+	}
+	return any
+}
+
+// lookSend tries a send, and says whether it goes on waiting.
+func (d *driver) lookSend(f *file, s *core.Slot) bool {
+	if d.e.Room() <= 0 {
+		return true
+	}
+	res, bid, v := d.once(f, s)
+	if v == attempt.Writable {
+		return true
+	}
+	d.unpark(f, s)
+	d.settle(f, s, res, bid, v)
+	return f.first[optab.Write] != nil
+}
