@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluiceio/sluice/api"
@@ -147,5 +148,52 @@ func TestLinkTimeoutThatIsAnsweredLate(t *testing.T) {
 				t.Errorf("got %+v", c)
 			}
 		}
+	}
+}
+
+// measured is manual, and notes how long a Turn may wait.
+type measured struct {
+	manual
+	longest time.Duration
+}
+
+func (d *measured) Turn(need int, wait time.Duration) error {
+	d.longest = max(d.longest, wait)
+	return d.manual.Turn(need, wait)
+}
+
+// TestCancelSyncKeepsDeadlines: what runs out of time while CancelSync waits for something else does not have to wait for that.
+func TestCancelSyncKeepsDeadlines(t *testing.T) {
+	const soon = 10 * time.Millisecond
+	fd, buf := devNull(t), make([]byte, 8)
+	for _, kind := range []string{"timeout", "wall", "deadline"} {
+		synctest.Test(t, func(t *testing.T) {
+			opt, err := (*api.Options)(nil).WithDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := &measured{}
+			e, err := New("measured", opt, api.Features{}, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			late := map[string]api.Op{
+				"timeout":  api.Timeout(soon, 2),
+				"wall":     api.TimeoutWall(time.Now().Add(soon), 2),
+				"deadline": api.Recv(fd, buf, 2).Until(api.After(soon)),
+			}[kind]
+			id := submit(t, e, api.Read(fd, buf, 0, 1), late)[0].ID
+			d.refuse = true
+			if n, err := e.CancelSync(api.Cancel(id, 0), -1); n != 0 || err != nil {
+				t.Fatalf("%s: of what has ended by itself: %d, %v", kind, n, err)
+			}
+			if d.longest > soon {
+				t.Errorf("%s: due in %v, and a turn may wait %v", kind, soon, d.longest)
+			}
+			d.refuse = false
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -27,6 +27,12 @@ func (e *Engine) settleUntil(end api.Instant) error {
 	if e.run.Len() > 0 {
 		d = 0
 	}
+	if at, ok := e.timers.Next(); ok { // what runs out of time meanwhile is no less late for it
+		d = min(d, max(api.Instant(at).Sub(api.Now()), 0))
+	}
+	if e.clocked() {
+		d = e.leftOfClocks(d)
+	}
 	// A Wake is for the next Complete, and must not keep this from sleeping.
 	woken := e.wake.takeUser()
 	err := e.turn(1, d, api.ModeBlock)
