@@ -19,7 +19,8 @@ const (
 	Notif
 	// AtEOF means that the stream has ended, and that the operation asked for EOF.
 	AtEOF
-	// Copied, in a notification that was asked for with ReportUsage, means that the data of the zero-copy send, or some of it, was copied.
+	// Copied, in a notification that was asked for with ReportUsage, means that the data of the zero-copy send, or some of it, was copied. Of a
+	// RecvZC, that no network card writes into its group: the data was copied there, as any receive does.
 	Copied
 )
 

@@ -81,6 +81,15 @@ func SendBundle(fd int, group uint16, tag uint64) Op {
 	return Op{Code: OpSend, FD: fd32(fd), Group: group, Flags: BufferSelect | Bundle, Tag: tag}
 }
 
+// RecvZC receives again and again from a TCP socket into a group made with BufferGroupOptions.ZeroCopy, without copying where a network card writes into
+// that memory. It is RecvMultishot in all that a program sees: each completion has Buf and Lease, at most a page, and More; it ends with 0 at the end of the stream, or
+// when it fails. But ENOMEM is what it fails with when there is data, and no page left to copy it to; it may begin without one. A card that finds no page drops
+// the packet, which the peer sends again later, so that the receive merely waits until leases are back. With a card, several leases may be of one page. Errors:
+// EINVAL, no such group, or another kind of group, and MSG_* flags in Arg; ENOTSOCK; EPROTONOSUPPORT, a socket of another protocol than TCP.
+func RecvZC(fd int, group uint16, tag uint64) Op {
+	return Op{Code: OpRecvZC, FD: fd32(fd), Group: group, Flags: BufferSelect | Multishot, Tag: tag}
+}
+
 // FilesUpdate puts fds into the slots of the table of registered files from at on, as Engine.UpdateFiles does; with AnySlot each into
 // an empty one, and fds[i] is then the slot (an fd that is none is EBADF there, -1 and KeepSlot too). Res is how many were done, which is less than
 // all only when one failed. Errors, of the first: ENXIO without a table, EINVAL out of range or for no fds at all, EBADF, ENFILE. fds is the

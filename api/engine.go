@@ -230,6 +230,9 @@ type BufferGroupOptions struct {
 	// Send makes a group for sending: the program has its buffers by Get, fills them, and SendBundle sends them. It can be received into as well, without
 	// the kernel handing out the buffers. Not with Incremental. Default: off. Backends: all.
 	Send bool
+	// ZeroCopy makes a group for RecvZC, and for nothing else. Its memory is Count pages of the system, so that Size is 0 or the size of a page, and Max 0 or
+	// Count; Resize takes no other number. Not with Incremental or Send. nil: a group for all other operations. Backends: all.
+	ZeroCopy *ZeroCopyOptions
 	// LowWater has OnLow called when fewer buffers than this are left (BufferGroup.Available), 0 to Max. 0: never.
 	LowWater int
 	// OnLow is called in Complete, in the owner's goroutine, once each time that what is left falls below LowWater, behind the turn in

@@ -34,9 +34,10 @@ const (
 	FeatZeroCopy                             // SendZC, SendMsgZC
 	FeatQueueResize                          // ResizeQueues
 	FeatPersonality                          // RegisterPersonality, Op.As
+	FeatZeroCopyRecv                         // RecvZC, BufferGroupOptions.ZeroCopy
 
 	// AllFeatures is every feature there is.
-	AllFeatures = FeatPersonality<<1 - 1
+	AllFeatures = FeatZeroCopyRecv<<1 - 1
 )
 
 var featureNames = []string{
@@ -44,7 +45,7 @@ var featureNames = []string{
 	"ordered", "cancel-fd", "safe-close", "deadlines", "park", "async-files",
 	"chains", "drain", "post", "fixed-files", "direct-files", "fixed-buffers", "clone-buffers", "incremental", "bundles",
 	"group-resize", "multishot-recvmsg", "multishot-read", "zero-copy",
-	"queue-resize", "personality",
+	"queue-resize", "personality", "zero-copy-recv",
 }
 
 // Has says whether all of the features in g are in f.

@@ -68,7 +68,7 @@ type RingOptions struct {
 }
 
 // RingCompletions says how large the entries of the completion queue are. An operation that has more to say than a result takes
-// 32 bytes; none of this version's does, so that the others only show that a program, and its kernel, can do with them.
+// 32 bytes: of this version's only a RecvZC into memory that a network card writes to.
 type RingCompletions uint8
 
 const (

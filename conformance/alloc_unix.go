@@ -336,6 +336,19 @@ func fileAllocs() []allocCase {
 				u.release(g, c)
 			}
 		}},
+		{name: "recv zc", ops: recvZC, requires: recvZCFeats, prepare: func(t *T) func() {
+			a, b := t.TCP(false)
+			g := t.ZCGroup(0, 8)
+			u := &turner{t: t}
+			t.Submit(api.RecvZC(a, 0, 1))
+			out := make([]byte, 16)
+			return func() {
+				u.put(b, out)
+				c := u.one()
+				u.want(c, 16)
+				u.release(g, c)
+			}
+		}},
 	}
 }
 

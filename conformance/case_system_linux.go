@@ -19,7 +19,7 @@ import (
 // systemCases are those that only Linux can have.
 func systemCases() []Case {
 	return slices.Concat(linuxCases, socketLinuxCases, seqpacketCases, msgFlagCases, controlCases, segmentCases, addressCases, socketErrorCases, clockCases,
-		childCases, futexCases, linuxPathCases, rangeCases, directCases, polledDirect, polledNumber, polledEnds, personalityCases, memlockCases, spliceCases, spliceWaitCases,
+		childCases, futexCases, linuxPathCases, rangeCases, directCases, polledDirect, polledNumber, polledEnds, personalityCases, memlockCases, recvZCCardCases, spliceCases, spliceWaitCases,
 		deviceCases, terminalCases, stateCases, errQueueCases, shutdownWaitCases)
 }
 

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"syscall"
 	"testing"
 
 	"github.com/sluiceio/sluice/api"
@@ -156,3 +157,112 @@ var zeroCopyMutants = []fault{
 }
 
 func TestZeroCopyMutants(t *testing.T) { testMutants(t, zeroCopyMutants) }
+
+// isPiece says whether c carries data of a RecvZC.
+func isPiece(c *api.Completion) bool { return c.Code == api.OpRecvZC && c.Res > 0 }
+
+// twice is a group that takes a lease as often as it is given one.
+type twice struct{ api.BufferGroup }
+
+func (g twice) Release(l api.Lease) error {
+	_ = g.BufferGroup.Release(l) // that is the fault
+	return nil
+}
+
+// recvZCMutants break the rules of zero-copy receives.
+var recvZCMutants = []fault{
+	{"no More", "ZCR-1", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if isPiece(c) {
+			c.Flags &^= api.More
+		}
+	})}},
+	{"a byte short", "ZCR-1", mutant{complete: each(func(m *mutant, c *api.Completion) {
+		if isPiece(c) && c.Res > 1000 {
+			c.Res, c.Buf = c.Res-1, c.Buf[1:]
+		}
+	})}},
+	{"end of the stream not told", "ZCR-1", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.Flags &^= api.AtEOF })}},
+	{"ENOBUFS", "ZCR-2", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Res == -int32(syscall.ENOMEM) {
+			c.Res = -int32(syscall.ENOBUFS)
+		}
+	})}},
+	{"refused without a page", "ZCR-2", mutant{submit: func(m *mutant, ops []api.Op) (int, error) {
+		for i := range ops {
+			if m.n++; ops[i].Code == api.OpRecvZC && m.n > 1 {
+				ops[i].Group = 9
+			}
+		}
+		return m.Engine.Submit(ops)
+	}}},
+	{"any socket will do", "ZCR-3", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Res == -int32(syscall.EPROTONOSUPPORT) {
+			c.Res = 0
+		}
+	})}},
+	{"flags not looked at", "ZCR-3", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpRecvZC {
+			op.Arg = 0
+		}
+	})}},
+	{"a group for everything", "ZCR-4", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpRecv && c.Res == -int32(syscall.EINVAL) {
+			c.Res = -int32(syscall.ENOBUFS)
+		}
+	})}},
+	{"a group that grows", "ZCR-4", mutant{group: oddly(odd{resize: func(*odd, int) error { return nil }})}},
+	{"options not looked at", "ZCR-5", mutant{options: func(o *api.BufferGroupOptions) {
+		if o.ZeroCopy != nil {
+			z := *o.ZeroCopy
+			z.Refill, o.ZeroCopy = 0, &z
+		}
+	}}},
+	{"an interface that there is not", "ZCR-5", mutant{options: func(o *api.BufferGroupOptions) {
+		if o.ZeroCopy != nil {
+			z := *o.ZeroCopy
+			z.Interface, o.ZeroCopy = "", &z
+		}
+	}}},
+	{"second release taken", "ZCR-6", mutant{group: func(g api.BufferGroup) api.BufferGroup { return twice{g} }}},
+	{"OnLow never called", "ZCR-6", mutant{options: func(o *api.BufferGroupOptions) { o.OnLow = nil }}},
+	{"a cancel is the end of the stream", "ZCR-7", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpRecvZC && c.Err() == api.ErrCanceled {
+			c.Res = 0
+		}
+	})}},
+	{"out of line", "ZCR-8", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Code == api.OpRecvZC {
+			op.Flags |= api.Unordered
+		}
+	})}},
+	{"the same page twice", "ZCR-9", mutant{complete: each(func(m *mutant, c *api.Completion) {
+		if isPiece(c) {
+			if m.n++; m.n%5 == 0 {
+				c.Lease = m.last
+			}
+			m.last = c.Lease
+		}
+	})}},
+	{"copied and not told", "ZCR-10", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.Flags &^= api.Copied })}},
+	{"told by all receives", "ZCR-10", mutant{complete: each(func(_ *mutant, c *api.Completion) {
+		if c.Code == api.OpRecv {
+			c.Flags |= api.Copied
+		}
+	})}},
+	{"Require without effect", "ZCR-11", mutant{options: func(o *api.BufferGroupOptions) {
+		if o.ZeroCopy != nil {
+			z := *o.ZeroCopy
+			z.Require, o.ZeroCopy = false, &z
+		}
+	}}},
+	{"lost while nobody looks", "ZCR-12", mutant{complete: func(m *mutant, dst []api.Completion, n int) int {
+		for i := range dst[:n] {
+			if m.n++; isPiece(&dst[i]) && m.n > 1 {
+				return drop(dst, n, i)
+			}
+		}
+		return n
+	}}},
+}
+
+func TestRecvZCMutants(t *testing.T) { testMutants(t, recvZCMutants) }

@@ -15,7 +15,7 @@ func platformCases() []Case {
 		fixedFileCases, registeredCases, slotCases, directFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
 		selectedCases(),
 		bufferGroupCases, arenaCases,
-		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), zeroCopyCases, systemCases()))
+		linkFileCases, linkTimeoutFileCases, skipFileCases, drainFileCases, cancelManyFileCases, fixedBufferCases, ringFileCases(), zeroCopyCases, recvZCCases, systemCases()))
 }
 
 func closeFD(fd int) { _ = unix.Close(fd) } // nothing can be done about an error at the end of a case

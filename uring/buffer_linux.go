@@ -90,6 +90,9 @@ func (d *driver) encodeSelected(q *iouring.SQE, s *core.Slot) {
 		d.bytes += uint64(s.Msg.Len())
 		q.PrepSendmsg(op.FD, s.Msg.Pointer(), sendFlags(s))
 		return
+	case op.Code == api.OpRecvZC:
+		q.PrepRecvMultishot(op.FD, op.Group, 0)
+		return
 	case op.Code == api.OpRecv:
 		// MSG_TRUNC would report more bytes than there are in the buffer.
 		q.PrepRecv(op.FD, nil, 0, msgFlags(op)&^unix.MSG_TRUNC)
@@ -155,8 +158,12 @@ func (d *driver) stopped(s *core.Slot) bool {
 
 // selected takes in the result of an operation with a group.
 func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
-	if s.Op.Code == api.OpSend {
+	switch {
+	case s.Op.Code == api.OpSend:
 		d.message(s, res)
+		return
+	case s.Group.Wired():
+		d.receivedZC(s, res, flags)
 		return
 	}
 	if flags&iouring.IORING_CQE_F_BUFFER == 0 {
@@ -287,7 +294,7 @@ func (d *driver) noBuffer(s *core.Slot) {
 		got, errno := sysx.Poll1(s.Op.FD, api.PollIn)
 		switch {
 		case errno != 0 || got != 0:
-			d.e.End(s, -int32(unix.ENOBUFS))
+			d.e.End(s, -int32(core.OutOfBuffers(s)))
 			return
 		case s.Op.Flags&api.DontWait != 0:
 			d.e.End(s, -int32(unix.EAGAIN))

@@ -121,7 +121,7 @@ func (d *driver) goOn(s *core.Slot) {
 		return
 	}
 	s.Leg &^= polled
-	if s.Group != nil && s.Group.Available() == 0 && s.Op.Code != api.OpSend {
+	if s.Group != nil && s.Group.Available() == 0 && s.Op.Code != api.OpSend && !s.Group.Wired() {
 		// The kernel would answer ENOBUFS at once. It is due when there is data, and no buffer still.
 		setLeg(s, kindPoll)
 	}

@@ -209,7 +209,7 @@ func (d *driver) encode(q *iouring.SQE, s *core.Slot) {
 // encodeOp writes the operation itself into q.
 func (d *driver) encodeOp(q *iouring.SQE, s *core.Slot) {
 	op := &s.Op
-	if s.Group != nil {
+	if s.Group != nil && !s.Group.Wired() {
 		d.encodeSelected(q, s)
 		return
 	}
@@ -226,6 +226,8 @@ func (d *driver) encodeOp(q *iouring.SQE, s *core.Slot) {
 		q.PrepSend(op.FD, p, n, sendFlags(s))
 	case api.OpSendZC, api.OpSendMsgZC:
 		d.encodeZC(q, s)
+	case api.OpRecvZC:
+		d.wired[op.Group].card.Prepare(q, op.FD)
 	case api.OpRead:
 		p, n := iouring.Bytes(op.Buf)
 		d.bytes += uint64(n)

@@ -233,6 +233,12 @@ func (d *driver) features() (f api.Features) {
 		f.Native |= api.FeatQueueResize
 	}
 	f.OpsEmulated = optab.Done() & (ours | partly | d.emulated)
+	if d.wires() {
+		f.Native |= api.FeatZeroCopyRecv
+	} else {
+		f.Emulated |= api.FeatZeroCopyRecv
+		f.OpsEmulated |= api.Ops(api.OpRecvZC)
+	}
 	if !d.kern.Has(api.KernFixedBuffers) {
 		f.OpsEmulated |= fixedOps
 	}

@@ -63,6 +63,10 @@ func (d *driver) AddGroup(g *core.Group) (handsOut bool, err error) {
 
 // RemoveGroup implements core.Driver.
 func (d *driver) RemoveGroup(g *core.Group) {
+	if g.Wired() {
+		d.unwire(g)
+		return
+	}
 	if !g.HandsOut() || int(g.ID()) >= len(d.groups) || d.groups[g.ID()] == nil {
 		return
 	}
@@ -76,6 +80,10 @@ func (d *driver) RemoveGroup(g *core.Group) {
 
 // Recycle implements core.Driver.
 func (d *driver) Recycle(g *core.Group, bid uint16) {
+	if g.Wired() {
+		d.refill(g, bid)
+		return
+	}
 	r := d.groups[g.ID()]
 	p, n := iouring.Bytes(g.Bytes(bid))
 	i := r.ring.Tail() & uint16(len(r.order)-1)
@@ -114,6 +122,9 @@ func (d *driver) reapPieces(c *iouring.CQE, at, tail uint32) uint32 {
 
 // publish tells the kernel of the buffers that have come back.
 func (d *driver) publish() {
+	if len(d.refills) > 0 {
+		d.publishRefills()
+	}
 	if len(d.dirty) == 0 {
 		return
 	}

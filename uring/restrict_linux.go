@@ -13,6 +13,7 @@ var inner = api.Ops(api.OpPoll, api.OpTimeout, api.OpTimeoutRemove, api.OpCancel
 var simpler = map[api.OpCode]api.OpCode{
 	api.OpReadFixed: api.OpRead, api.OpWriteFixed: api.OpWrite, api.OpReadvFixed: api.OpReadv, api.OpWritevFixed: api.OpWritev,
 	api.OpReadMultishot: api.OpRead, api.OpSendZC: api.OpSend, api.OpSendMsgZC: api.OpSendMsg,
+	api.OpRecvZC: api.OpRecv,
 }
 
 // restrict limits the ring, which is disabled still, to what the engine does with it when it does no other operations than ops. 0 is all.
@@ -51,6 +52,9 @@ func (d *driver) restrict(ops api.OpSet) error {
 		iouring.IORING_REGISTER_BUFFERS2, iouring.IORING_REGISTER_BUFFERS_UPDATE, iouring.IORING_UNREGISTER_BUFFERS, iouring.IORING_REGISTER_CLONE_BUFFERS)
 	if d.kern.Has(api.KernResize) {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_RESIZE_RINGS)
+	}
+	if given.Has(api.OpRecvZC) && d.wires() {
+		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_REGISTER_ZCRX_IFQ)
 	}
 	if d.polls {
 		allow(iouring.IORING_RESTRICTION_REGISTER_OP, iouring.IORING_UNREGISTER_NAPI)

@@ -31,7 +31,7 @@ var optional = [...]struct {
 
 // newDriver opens a ring with all that the kernel and the options allow.
 func newDriver(o *api.Options) (*driver, error) {
-	d := &driver{block: o.Strategy.Mode == api.ModeBlock, modes: o.Ring}
+	d := &driver{block: o.Strategy.Mode == api.ModeBlock, modes: o.Ring, attach: attachCard}
 	allowed := api.KernAll &^ o.Disable
 	runtime.LockOSThread() // some of what is tried is about the thread that has made the ring
 	defer runtime.UnlockOSThread()
@@ -242,7 +242,7 @@ func (d *driver) Close() error {
 	if mine || d.bound && d.sqpoll {
 		d.unbindWorkers()
 	}
-	err = errors.Join(err, d.stopPolling(), d.closePolled(), d.ring.Close())
+	err = errors.Join(err, d.stopPolling(), d.closePolled(), d.ring.Close(), d.freeCards())
 	if mine {
 		runtime.UnlockOSThread()
 	}

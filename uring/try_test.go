@@ -49,7 +49,8 @@ func TestFeaturesOfMaskedOps(t *testing.T) {
 
 // TestEncoders: each operation that may be given to the kernel is encoded as what it is. The codes are the kernel's.
 func TestEncoders(t *testing.T) {
-	d := &driver{kern: api.KernAll, held: make([]*core.Buffer, 1)} // as if it had the buffer of an operation without any
+	// As if it had the buffer, and the network card, of an operation without any.
+	d := &driver{kern: api.KernAll, held: make([]*core.Buffer, 1), wired: []*wired{{card: &iouring.ZCRX{}}}}
 	for c := range api.OpCode(api.OpCount) {
 		if !optab.Done().Has(c) {
 			continue

@@ -273,7 +273,7 @@ func (d *driver) reap() {
 		if d.e.Room() <= 0 {
 			break
 		}
-		c := d.ring.CQEAt(at)
+		c, own := d.ring.CQEAt(at), at
 		at++
 		if len(plain) > 0 {
 			plain = plain[1:]
@@ -288,6 +288,9 @@ func (d *driver) reap() {
 		if c.Flags&iouring.IORING_CQE_F_BUF_MORE != 0 && at != tail {
 			at = d.reapPieces(c, at, tail)
 			continue
+		}
+		if len(d.wired) > 0 {
+			d.piece = d.ring.Wide(own)
 		}
 		d.dispatch(c.UserData, c.Res, c.Flags)
 	}

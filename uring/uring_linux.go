@@ -73,6 +73,12 @@ type driver struct {
 	groups  []*group      // by id, grown to the largest
 	dirty   []*group      // with buffers that the kernel has not been told of
 
+	attach  attach
+	wired   []*wired       // groups that network cards write into, by id; grown to the largest
+	refills []*wired       // with pieces that the cards have not been told of
+	spent   []card         // of groups that are closed
+	piece   *iouring.CQE32 // the completion that dispatch is about, if it is a large one and wired has any
+
 	asks     []ask   // cancels under way that somebody waits for
 	freeAsks []int   // unused places in asks
 	askAt    []int32 // by slot: the first ask about the operation in it, plus 1
@@ -106,6 +112,8 @@ type driver struct {
 var (
 	_ core.Driver = (*driver)(nil)
 	_ core.Noper  = (*driver)(nil)
+
+	_ core.Receiver = (*driver)(nil)
 )
 
 // Attach implements core.Driver.

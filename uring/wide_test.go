@@ -26,7 +26,7 @@ func openWide(t *testing.T, c api.RingCompletions) (api.Engine, *driver) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
+		if err := e.Close(); err != nil && err != api.ErrClosed {
 			t.Errorf("Close: %v", err)
 		}
 	})

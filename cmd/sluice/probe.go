@@ -24,7 +24,8 @@ func newProbe() *cobra.Command {
 		Long: `Show which backends can be opened here, or why not and what would help; and for each feature and
 operation whether the backend does it natively, by emulation with the same results, or not at all. Then the modes of
 io_uring's ring that an engine can be opened with (docs/RINGS.md), each tried: native, or absent and why. Then for each network
-interface whether its driver could receive into the memory of a program (zero-copy receive), which no backend of this version uses.
+interface whether its driver can receive into the memory of a program (zero-copy receive), which an engine on io_uring with large completions then
+uses, while all others copy.
 
 Operations that are for later versions, and that no backend of this one performs, are only counted; --all and --json
 list them too.`,

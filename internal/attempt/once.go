@@ -15,7 +15,7 @@ func (t *Tries) Once(s *core.Slot) (res int32, bid int, v Verdict) {
 		return res, -1, v
 	}
 	switch s.Op.Code {
-	case api.OpRecv:
+	case api.OpRecv, api.OpRecvZC:
 		return t.recvBuffer(s)
 	case api.OpSend:
 		res, v = t.sendRest(s)

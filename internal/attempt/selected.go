@@ -49,7 +49,7 @@ func (t *Tries) readBuffer(s *core.Slot) (int32, int, Verdict) {
 // noBuffer is what an operation comes to whose group has no buffer left: it fails when there is something to put into one, and waits else.
 func (t *Tries) noBuffer(s *core.Slot) (int32, Verdict) {
 	if t.Ready(s.Op.FD) {
-		return -int32(syscall.ENOBUFS), Done
+		return -int32(core.OutOfBuffers(s)), Done
 	}
 	return outcome(s, 0, syscall.EAGAIN, Readable)
 }

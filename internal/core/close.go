@@ -74,14 +74,14 @@ func (e *Engine) Close() error {
 		e.unretain()
 	}
 	e.holds = false
+	for e.kept.Len() > 0 {
+		c, pipe := e.unkeep()
+		e.drop(&c, pipe)
+	}
 	for _, g := range e.groups {
 		if g != nil {
 			g.shut()
 		}
-	}
-	for e.kept.Len() > 0 {
-		c, pipe := e.unkeep()
-		e.drop(&c, pipe)
 	}
 	e.publish()
 	e.closed.Store(true)

@@ -75,6 +75,14 @@ type Resizer interface {
 	Resize(o *api.Options) error
 }
 
+// Receiver is what a Driver is, too, when it can have a network card write into the memory of a group.
+type Receiver interface {
+	// AddArea gives the memory of g, which is mem, to the receive queue that o names, of an interface that there is. From then on each piece of data is told of with EmitPiece,
+	// and each that is released with Recycle. The driver keeps mem from being used for anything else until RemoveGroup, and Close. An *api.UnavailableError says
+	// why the card, the kernel, or the ring cannot; any other error is the program's.
+	AddArea(g *Group, mem []byte, o *api.ZeroCopyOptions) error
+}
+
 // Batcher is what a Driver is, too, when it can wait for more than one thing at a time.
 type Batcher interface {
 	// Batch says that the next Turn, if it waits at all, shall wait until as many things have happened as it is told to need, for no longer than

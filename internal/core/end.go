@@ -187,6 +187,7 @@ func (s *Slot) buffered(c *api.Completion, bid uint16, n int32, flags api.Comple
 	if more {
 		flags |= api.BufferMore
 	}
+	flags |= s.Group.mark
 	c.Tag, c.ID = s.Op.Tag, s.ID()
 	c.Buf, c.Lease = buf, lease
 	c.Res, c.Flags, c.Code = n, flags|api.Buffer|headed(s, buf), s.Op.Code

@@ -25,6 +25,7 @@ type Engine struct {
 	files   files
 	bufs    buffers
 	groups  []*Group // by id; grown to the largest
+	areas   []*Group // that network cards write into, closed ones with leases that are out included
 	lows    []*Group // have fallen below their water mark: see callLow
 	run     runQueue // submitted, or their turn has come
 	drain   drain

@@ -57,5 +57,7 @@ func (e *Engine) drop(c *api.Completion, pipe [2]int32) {
 	case madePipe(c):
 		sysx.Close(pipe[0])
 		sysx.Close(pipe[1])
+	case c.Code == api.OpRecvZC && c.Lease != 0:
+		e.takeBack(c.Lease)
 	}
 }

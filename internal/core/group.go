@@ -2,6 +2,7 @@ package core
 
 import (
 	"math"
+	"os"
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/invariants"
@@ -31,6 +32,8 @@ type Group struct {
 	users  int // operations in flight
 
 	parts *parts // of an incremental group, else nil
+	zc    *zeroCopy
+	mark  api.CompletionFlags // of every completion with a buffer
 	line  line
 	low   low
 
@@ -62,10 +65,17 @@ func (e *Engine) NewBufferGroup(o api.BufferGroupOptions) (api.BufferGroup, erro
 		g.parts = &parts{current: none}
 	}
 	g.line.on = o.Send
-	g.grow(o.Count)
 	var err error
-	if g.handsOut, err = e.drv.AddGroup(g); err != nil {
-		return nil, err
+	if o.ZeroCopy != nil {
+		if err = g.openArea(&o); err != nil {
+			return nil, err
+		}
+	}
+	if g.zc == nil || g.zc.mem == nil {
+		g.grow(o.Count)
+		if g.handsOut, err = e.drv.AddGroup(g); err != nil {
+			return nil, err
+		}
 	}
 	if !g.handsOut {
 		for i := o.Count - 1; i >= 0; i-- {
@@ -89,6 +99,9 @@ func (e *Engine) checkGroup(o *api.BufferGroupOptions) error {
 	}
 	if o.Size == 0 {
 		o.Size = defaultGroupSize
+		if o.ZeroCopy != nil {
+			o.Size = os.Getpagesize()
+		}
 	}
 	if o.Max == 0 {
 		o.Max = o.Count
@@ -106,6 +119,9 @@ func (e *Engine) checkGroup(o *api.BufferGroupOptions) error {
 		return &api.OptionError{Option: "BufferGroupOptions.Send", Reason: "an incremental group is for receiving only"}
 	case e.group(o.ID) != nil:
 		return &api.OptionError{Option: "BufferGroupOptions.ID", Reason: "there is a group with this id; close it first"}
+	}
+	if o.ZeroCopy != nil {
+		return checkZeroCopy(o)
 	}
 	return nil
 }
@@ -148,6 +164,9 @@ func (g *Group) Resize(count int) error {
 	}
 	if count < 1 || count > g.max {
 		return &api.OptionError{Option: "Resize", Reason: "the count must be from 1 to BufferGroupOptions.Max"}
+	}
+	if g.zc != nil && count != g.count {
+		return &api.OptionError{Option: "Resize", Reason: "the memory of a zero-copy group is registered once and for all"}
 	}
 	g.target = count
 	if count <= g.count {
@@ -266,4 +285,5 @@ func (g *Group) shut() {
 	}
 	g.e.drv.RemoveGroup(g)
 	g.e.groups[g.id] = nil
+	g.letGoOfArea()
 }

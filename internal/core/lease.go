@@ -76,7 +76,10 @@ func (g *Group) leasePiece(bid uint16, n int32) (b []byte, l api.Lease, more boo
 
 // lastGen is the generation of the last lease of a buffer.
 func (g *Group) lastGen(bid uint16) uint32 {
-	if g.parts == nil {
+	switch {
+	case g.zc != nil && g.zc.mem != nil:
+		return g.gens[bid] + uint32(len(g.zc.pages[bid].pieces))
+	case g.parts == nil:
 		return g.gens[bid]
 	}
 	return g.gens[bid] + uint32(len(g.parts.of[bid].pieces))
@@ -88,8 +91,11 @@ func (g *Group) Release(l api.Lease) error {
 	if l.Group() != g.id || int(bid) >= len(g.gens) {
 		return api.ErrLease
 	}
-	if g.parts != nil {
+	switch {
+	case g.parts != nil:
 		return g.releasePiece(bid, gen)
+	case g.zc != nil && g.zc.mem != nil:
+		return g.releaseZC(bid, gen)
 	}
 	if g.gens[bid] != gen || gen&1 == 0 {
 		return api.ErrLease

@@ -277,8 +277,15 @@ func (e *Engine) startGroup(s *Slot) bool {
 		return true
 	}
 	g := e.group(s.Op.Group)
-	if s.Op.Code == api.OpSend {
+	switch s.Op.Code {
+	case api.OpSend:
 		return e.startBundle(s, g)
+	case api.OpRecvZC:
+		return e.startRecvZC(s, g)
+	}
+	if g != nil && g.zc != nil {
+		e.End(s, -int32(syscall.EINVAL)) // a network card has, or might have, its buffers
+		return false
 	}
 	if g == nil || g.closing || g.Available() == 0 {
 		// The kernel answers the same for both, before there is any data.
@@ -350,6 +357,10 @@ func check(op *api.Op, in *optab.Info) syscall.Errno {
 		}
 	case api.OpReadMultishot:
 		return checkReadMultishot(op)
+	case api.OpRecvZC:
+		if op.Arg != 0 || !op.Flags.Has(api.BufferSelect|api.Multishot) {
+			return syscall.EINVAL
+		}
 	case api.OpSendMsg, api.OpSendMsgZC:
 		if op.Arg&sysx.MsgCmsgCompat != 0 {
 			return syscall.EINVAL // see checkRecv

@@ -1,6 +1,9 @@
 package iouring
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // RefillRing is the ring through which pieces of the area of a zero-copy receive are given back to the kernel. It is shared memory without system
 // calls: the program writes entries and the tail, the kernel reads them and moves the head. A RefillRing belongs to one goroutine at a time.
@@ -9,6 +12,24 @@ type RefillRing struct {
 	rqes       []ZCRXRqe // a power of two
 	next       uint32    // where the next entry goes; the kernel sees it after Publish
 	token      uint64    // ZCRXAreaReg.RqAreaToken
+}
+
+// NewRefillRing is the ring of entries entries, a power of two, that the kernel has laid out in region as o says. region stays for as long as the ring is used. ok is
+// false when it would not lie within, or not be aligned: the kernel has another layout than this package.
+func NewRefillRing(region []byte, o *ZCRXOffsets, entries uint32, token uint64) (r RefillRing, ok bool) {
+	end := uint64(o.Rqes) + uint64(entries)*uint64(unsafe.Sizeof(ZCRXRqe{}))
+	if max(uint64(o.Head)+4, uint64(o.Tail)+4, end) > uint64(len(region)) || o.Head%4 != 0 || o.Tail%4 != 0 || o.Rqes%8 != 0 ||
+		entries == 0 || entries&(entries-1) != 0 {
+		return r, false
+	}
+	// SAFETY: the offsets lie in the region and are aligned, which has just been checked; the region stays, as the comment asks.
+	base := unsafe.Pointer(unsafe.SliceData(region))
+	r = RefillRing{
+		head: (*uint32)(unsafe.Add(base, o.Head)), tail: (*uint32)(unsafe.Add(base, o.Tail)),
+		rqes: unsafe.Slice((*ZCRXRqe)(unsafe.Add(base, o.Rqes)), int(entries)), token: token,
+	}
+	r.next = *r.tail
+	return r, true
 }
 
 // Put gives back n bytes at off in the area. The kernel sees them after Publish. ok is false when the ring is full, and nothing is given back

@@ -5,101 +5,100 @@ import (
 	"runtime"
 	"syscall"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
-// ZCRX is a receive queue of a network interface that puts its data into memory of ours (Linux 6.15, IORING_REGISTER_ZCRX_IFQ). It has the
-// ring that it needs, with CQE32, DEFER_TASKRUN and SINGLE_ISSUER; the goroutine that opens it must be locked to its thread.
+// ZCRX is a receive queue of a network interface that puts its data into memory of the program's (Linux 6.15, IORING_REGISTER_ZCRX_IFQ).
 type ZCRX struct {
-	// Refill gives pieces of Area back.
-	Refill RefillRing
-	// Area is the memory that the interface writes into.
-	Area []byte
+	RefillRing
 	// ID is what RECV_ZC calls the queue.
 	ID uint32
 
-	fd     int
 	region []byte
+	area   uint64 // how many bytes
 }
 
-// OpenZCRX registers the receive queue queue of the interface with the index ifIndex, which the program has directed its flows to. entries
-// is the size of the refill ring, up to 32768, and area that of the memory, in whole pages. Errors, wrapped:
+// RegisterZCRX has the receive queue queue of the interface with the index ifIndex put its data into area, whole pages, until r is closed: there is no way to end it
+// before. r has CQE32 or CQE_MIXED, and DEFER_TASKRUN. entries is the size of the refill ring, a power of two up to 32768. Errors, wrapped:
 //   - EOPNOTSUPP: the driver has no memory providers for its queues
 //   - ERANGE: there is no such queue
-//   - EINVAL: the kernel does not know the operation, or header split (tcp-data-split) is off
+//   - EINVAL: the kernel does not know the operation, the ring is none of those, or header split (tcp-data-split) is off
+//   - ENOMEM: RLIMIT_MEMLOCK
 //   - ENODEV; EPERM: no CAP_NET_ADMIN; EEXIST: the queue has a program for XDP, or another user.
-func OpenZCRX(ifIndex, queue, entries uint32, area int) (*ZCRX, error) {
-	p := &Params{Flags: IORING_SETUP_CQE32 | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER}
-	// SAFETY: the conversion is in the call expression; Params holds no addresses.
-	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 8, uintptr(unsafe.Pointer(p)), 0)
-	if errno != 0 {
-		return nil, os.NewSyscallError("io_uring_setup", errno)
+func RegisterZCRX(r *Ring, ifIndex, queue, entries uint32, area []byte) (*ZCRX, error) {
+	page := os.Getpagesize()
+	if len(area) == 0 || len(area)%page != 0 || entries == 0 || entries > zcrxEntriesMax || entries&(entries-1) != 0 {
+		return nil, wrapRegister("ZCRX_IFQ", syscall.EINVAL)
 	}
-	z := &ZCRX{fd: int(fd)}
-	if err := z.register(ifIndex, queue, entries, area); err != nil {
-		return nil, firstError(err, z.Close())
+	// A page for the head of the ring, which is larger than the two counters.
+	size := page + (int(entries)*int(unsafe.Sizeof(ZCRXRqe{}))+page-1)/page*page
+	region, err := mmapAnon(size)
+	if err != nil {
+		return nil, err
+	}
+	z := &ZCRX{region: region, area: uint64(len(area))}
+	if err := z.register(r, ifIndex, queue, entries, area); err != nil {
+		return nil, firstError(err, z.Free())
 	}
 	return z, nil
 }
 
-func (z *ZCRX) register(ifIndex, queue, entries uint32, area int) (err error) {
-	page := os.Getpagesize()
-	if area <= 0 || area%page != 0 || entries == 0 || entries > zcrxEntriesMax || entries&(entries-1) != 0 {
-		return wrapRegister("ZCRX_IFQ", syscall.EINVAL)
-	}
-	if z.Area, err = mmapAnon(area); err != nil {
-		return err
-	}
-	// A page for the head of the ring, which is larger than the two counters.
-	size := page + (int(entries)*int(unsafe.Sizeof(ZCRXRqe{}))+page-1)/page*page
-	if z.region, err = mmapAnon(size); err != nil {
-		return err
-	}
+func (z *ZCRX) register(r *Ring, ifIndex, queue, entries uint32, area []byte) error {
 	var pin runtime.Pinner
 	defer pin.Unpin()
-	a := &ZCRXAreaReg{Len: uint64(area)}
-	d := &RegionDesc{Size: uint64(size), Flags: IORING_MEM_REGION_TYPE_USER}
+	a := &ZCRXAreaReg{Len: z.area}
+	d := &RegionDesc{Size: uint64(len(z.region)), Flags: IORING_MEM_REGION_TYPE_USER}
 	reg := &ZCRXIfqReg{IfIdx: ifIndex, IfRxq: queue, RqEntries: entries}
 	pin.Pin(a)
 	pin.Pin(d)
-	// SAFETY: both are maps of their own, which stay until Close has closed the ring.
-	a.Addr, d.UserAddr = address(unsafe.Pointer(unsafe.SliceData(z.Area))), address(unsafe.Pointer(unsafe.SliceData(z.region)))
+	// SAFETY: the region is a map of its own, which stays until Free, and the area is one of the caller's. The kernel has its own hold on the pages of both.
+	a.Addr, d.UserAddr = address(unsafe.Pointer(unsafe.SliceData(area))), address(unsafe.Pointer(unsafe.SliceData(z.region)))
 	// SAFETY: both are pinned until the call has returned.
 	reg.AreaPtr, reg.RegionPtr = address(unsafe.Pointer(a)), address(unsafe.Pointer(d))
-	if _, errno := registerFD(int32(z.fd), IORING_REGISTER_ZCRX_IFQ, object(reg), 1); errno != 0 {
+	if _, errno := r.register(IORING_REGISTER_ZCRX_IFQ, object(reg), 1); errno != 0 {
 		return wrapRegister("ZCRX_IFQ", errno)
 	}
 	z.ID = reg.ZcrxID
-	return z.attach(&reg.Offsets, reg.RqEntries, a.RqAreaToken)
+	var ok bool
+	if z.RefillRing, ok = NewRefillRing(z.region, &reg.Offsets, reg.RqEntries, a.RqAreaToken); !ok {
+		return wrapRegister("ZCRX_IFQ", syscall.EOVERFLOW)
+	}
+	return nil
 }
 
 // zcrxEntriesMax is the most entries of a refill ring (IO_RQ_MAX_ENTRIES).
 const zcrxEntriesMax = 1 << 15
 
-// attach finds the refill ring in the region.
-func (z *ZCRX) attach(o *ZCRXOffsets, entries uint32, token uint64) error {
-	end := uint64(o.Rqes) + uint64(entries)*uint64(unsafe.Sizeof(ZCRXRqe{}))
-	if max(uint64(o.Head)+4, uint64(o.Tail)+4, end) > uint64(len(z.region)) || o.Head%4 != 0 || o.Tail%4 != 0 || o.Rqes%8 != 0 {
-		return wrapRegister("ZCRX_IFQ", syscall.EOVERFLOW) // the kernel has another layout than this package
-	}
-	// SAFETY: the offsets lie in the region and are aligned, which has just been checked; the region stays until Close.
-	base := unsafe.Pointer(unsafe.SliceData(z.region))
-	z.Refill = RefillRing{
-		head: (*uint32)(unsafe.Add(base, o.Head)), tail: (*uint32)(unsafe.Add(base, o.Tail)),
-		rqes: unsafe.Slice((*ZCRXRqe)(unsafe.Add(base, o.Rqes)), int(entries)), token: token,
-	}
-	z.Refill.next = *z.Refill.tail
-	return nil
+// Prepare makes s a receive of the queue from the TCP socket fd.
+func (z *ZCRX) Prepare(s *SQE, fd int32) { s.PrepRecvZC(fd, 0, z.ID) }
+
+// Piece is where in the area the completion c of such a receive has put its n bytes; ok is false for what lies outside.
+func (z *ZCRX) Piece(c *CQE32, n int32) (off uint64, ok bool) {
+	return ZCRXPiece(&ZCRXCqe{Off: c.BigCQE[0], Pad: c.BigCQE[1]}, n, z.area)
 }
 
-// Close gives the queue back and frees the memory: nothing of Area may be used any more.
-func (z *ZCRX) Close() error {
-	err := unix.Close(z.fd)
-	z.Refill = RefillRing{}
-	area, region := z.Area, z.region
-	z.Area, z.region = nil, nil
-	return firstError(err, firstError(munmap(area), munmap(region)))
+// Free gives the memory of the refill ring back. The ring that it was registered with is closed by then, or was never told of it.
+func (z *ZCRX) Free() error {
+	region := z.region
+	z.RefillRing, z.region = RefillRing{}, nil
+	return munmap(region)
+}
+
+// ProbeZCRX is RegisterZCRX with a ring and an area of its own, which are gone when it returns.
+func ProbeZCRX(ifIndex, queue uint32) error {
+	r, err := Setup(8, &Params{Flags: IORING_SETUP_CQE32 | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER})
+	if err != nil {
+		return err
+	}
+	area, err := mmapAnon(os.Getpagesize())
+	if err != nil {
+		return firstError(err, r.Close())
+	}
+	z, err := RegisterZCRX(r, ifIndex, queue, 8, area)
+	err = firstError(err, r.Close())
+	if z != nil {
+		err = firstError(err, z.Free())
+	}
+	return firstError(err, munmap(area))
 }
 
 // HasRecvZC says whether the kernel has zero-copy receives at all.

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
-	"unsafe"
 )
 
 // TestZCRXOnTheLoopback: the loopback has a queue, but its driver no memory for it to be given.
@@ -22,6 +21,8 @@ func TestZCRXOnTheLoopback(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
+	r := newOwnedRing(t, 8, IORING_SETUP_CQE32)
+	page := os.Getpagesize()
 	for _, c := range []struct {
 		what           string
 		index, entries uint32
@@ -34,39 +35,45 @@ func TestZCRXOnTheLoopback(t *testing.T) {
 		{"entries that are no power of two", uint32(lo.Index), 65, 1 << 20, syscall.EINVAL},
 		{"too many entries", uint32(lo.Index), 1 << 16, 1 << 20, syscall.EINVAL},
 		{"no area", uint32(lo.Index), 64, 0, syscall.EINVAL},
-		{"half a page", uint32(lo.Index), 64, os.Getpagesize() / 2, syscall.EINVAL},
+		{"half a page", uint32(lo.Index), 64, page / 2, syscall.EINVAL},
 	} {
-		z, err := OpenZCRX(c.index, 0, c.entries, c.area)
+		area, err := mmapAnon(max(c.area, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		z, err := RegisterZCRX(r, c.index, 0, c.entries, area[:c.area])
 		if errors.Is(err, syscall.EPERM) {
 			t.Skip("it takes CAP_NET_ADMIN")
 		}
-		if !errors.Is(err, c.want) {
+		if !errors.Is(err, c.want) || z != nil {
 			t.Errorf("%s: %v, want %v", c.what, err, c.want)
 		}
-		if err == nil {
-			t.Error(z.Close())
+		if err := munmap(area); err != nil {
+			t.Error(err)
 		}
+	}
+	if err := ProbeZCRX(uint32(lo.Index), 1<<30); !errors.Is(err, syscall.EOPNOTSUPP) {
+		t.Errorf("ProbeZCRX of the loopback: %v", err)
 	}
 }
 
-// TestZCRXAttach: the refill ring is where the kernel says that it is, and nowhere else.
-func TestZCRXAttach(t *testing.T) {
-	z := &ZCRX{region: make([]byte, 8192)}
-	o := &ZCRXOffsets{Head: 0, Tail: 4, Rqes: 64}
-	if err := z.attach(o, 64, 0); err != nil {
+// TestZCRXWrongRing: the kernel wants room for where the data is, and DEFER_TASKRUN.
+func TestZCRXWrongRing(t *testing.T) {
+	newRing(t, 1, 0)
+	lo, err := net.InterfaceByName("lo")
+	if !HasRecvZC() || err != nil {
+		t.Skip("the kernel has no zero-copy receives, or no loopback")
+	}
+	area, err := mmapAnon(os.Getpagesize())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(z.Refill.rqes) != 64 || unsafe.Pointer(&z.Refill.rqes[0]) != unsafe.Pointer(&z.region[64]) || unsafe.Pointer(z.Refill.tail) != unsafe.Pointer(&z.region[4]) {
-		t.Errorf("the ring is %+v", z.Refill)
-	}
-	z.Refill.Put(4096, 7)
-	z.Refill.Publish()
-	if z.region[4] != 1 || z.region[64+8] != 7 {
-		t.Errorf("the region holds %v", z.region[:80])
-	}
-	for _, bad := range []ZCRXOffsets{{Head: 8192}, {Tail: 8190}, {Head: 2}, {Rqes: 4}, {Rqes: 8192 - 64*16 + 8}} {
-		if err := z.attach(&bad, 64, 0); !errors.Is(err, syscall.EOVERFLOW) {
-			t.Errorf("%+v: %v", bad, err)
+	for what, r := range map[string]*Ring{"small completions": newOwnedRing(t, 8, 0), "no DEFER_TASKRUN": newRing(t, 8, IORING_SETUP_CQE32)} {
+		if _, err := RegisterZCRX(r, uint32(lo.Index), 0, 8, area); !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.EPERM) {
+			t.Errorf("%s: %v, want EINVAL", what, err)
 		}
+	}
+	if err := munmap(area); err != nil {
+		t.Error(err)
 	}
 }

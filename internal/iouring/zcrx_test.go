@@ -1,6 +1,9 @@
 package iouring
 
-import "testing"
+import (
+	"testing"
+	"unsafe"
+)
 
 func newRefill(n int, start uint32) (*RefillRing, *uint32, *uint32) {
 	head, tail := start, start
@@ -56,4 +59,47 @@ func TestZCRXPiece(t *testing.T) {
 			t.Errorf("%#x and %d bytes: %#x, %v", c.off, c.n, off, ok)
 		}
 	}
+}
+
+// TestNewRefillRing: the refill ring is where the kernel says that it is, and nowhere else.
+func TestNewRefillRing(t *testing.T) {
+	mem := make([]uint64, 1024)
+	region := unsafe.Slice((*byte)(unsafe.Pointer(&mem[0])), 8192)
+	region[4] = 9 // the kernel's ring may begin anywhere
+	r, ok := NewRefillRing(region, &ZCRXOffsets{Head: 0, Tail: 4, Rqes: 64}, 64, 0)
+	if !ok {
+		t.Fatal("refused")
+	}
+	if len(r.rqes) != 64 || unsafe.Pointer(&r.rqes[0]) != unsafe.Pointer(&region[64]) || unsafe.Pointer(r.tail) != unsafe.Pointer(&region[4]) {
+		t.Errorf("the ring is %+v", r)
+	}
+	r.Put(4096, 7)
+	r.Publish()
+	if region[4] != 10 || region[64+9*16+8] != 7 {
+		t.Errorf("the region holds %v", region[:256])
+	}
+	for _, bad := range []ZCRXOffsets{{Head: 8192}, {Tail: 8190}, {Head: 2}, {Rqes: 4}, {Rqes: 8192 - 64*16 + 8}} {
+		if _, ok := NewRefillRing(region, &bad, 64, 0); ok {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+	for _, n := range []uint32{0, 63, 1 << 31} {
+		if _, ok := NewRefillRing(region, &ZCRXOffsets{Tail: 4, Rqes: 64}, n, 0); ok {
+			t.Errorf("%d entries were taken", n)
+		}
+	}
+}
+
+// FuzzZCRXPiece: whatever the kernel says, nothing outside of the area is taken for data.
+func FuzzZCRXPiece(f *testing.F) {
+	f.Add(uint64(4096), int32(100), uint64(1<<16))
+	f.Add(uint64(1)<<IORING_ZCRX_AREA_SHIFT, int32(-1), uint64(0))
+	f.Add(uint64(0), int32(-1), ^uint64(0))
+	f.Add(^uint64(0), int32(1<<31-1), ^uint64(0))
+	f.Fuzz(func(t *testing.T, at uint64, n int32, area uint64) {
+		off, ok := ZCRXPiece(&ZCRXCqe{Off: at}, n, area)
+		if end := off + uint64(n); ok && (n < 0 || off != at || end < off || end > area) {
+			t.Errorf("%d bytes at %#x are taken to be in an area of %#x", n, at, area)
+		}
+	})
 }

@@ -62,6 +62,25 @@ func New(n int, want Pages) (*Map, error) {
 	} else if err := m.mmap(n, want); err != nil {
 		return nil, err
 	}
+	m.list()
+	return m, nil
+}
+
+// NewMapped is New for ordinary pages that are never of the Go heap: a device may write to them for some time after they have been unmapped.
+func NewMapped(n int) (*Map, error) {
+	if n <= 0 || n > math.MaxInt-hugeMax {
+		return nil, &api.OptionError{Option: "size", Reason: "is not positive, or more than there are addresses"}
+	}
+	m := &Map{}
+	if err := m.mmap(n, Small); err != nil {
+		return nil, err
+	}
+	m.list()
+	return m, nil
+}
+
+// list makes m one of maps.
+func (m *Map) list() {
 	mu.Lock()
 	defer mu.Unlock()
 	all := list()
@@ -69,7 +88,6 @@ func New(n int, want Pages) (*Map, error) {
 	now := make([]*Map, 0, len(all)+1)
 	now = append(append(append(now, all[:at]...), m), all[at:]...)
 	maps.Store(&now)
-	return m, nil
 }
 
 // heapMax is how much may come from the Go heap: more is not there, or not at once, and the program would end for it.

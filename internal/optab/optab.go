@@ -101,7 +101,7 @@ var table = [api.OpCount]Info{
 	api.OpFtruncate:      {Done: true, FD: true, Pool: true, Dir: None, MinKernel: "6.9"},
 	api.OpBind:           {Done: true, FD: true, Msg: true, Dir: None, MinKernel: "6.11"},
 	api.OpListen:         {Done: true, FD: true, Dir: None, MinKernel: "6.11"},
-	api.OpRecvZC:         {MinKernel: "6.15"},
+	api.OpRecvZC:         {Done: true, FD: true, Dir: Read, Flags: api.Unordered | api.EOF | api.BufferSelect | api.Multishot, MinKernel: "6.15"},
 	api.OpEpollWait:      {MinKernel: "6.15"},
 	api.OpReadvFixed:     {Done: true, FD: true, Fixed: true, Dir: Read, Position: true, Vector: true, Msg: true, Flags: streamFlags | api.EOF, MinKernel: "6.15"},
 	api.OpWritevFixed:    {Done: true, FD: true, Fixed: true, Dir: Write, Position: true, Vector: true, Msg: true, Flags: streamFlags, MinKernel: "6.15"},

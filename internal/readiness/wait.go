@@ -301,12 +301,15 @@ func (d *driver) once(f *file, s *core.Slot) (res int32, bid int, v attempt.Verd
 	case attempt.Writable:
 		d.waitsFor(f, s, v).latch &^= Writable
 	case attempt.Done:
-		if s.Op.Code == api.OpRecv && res > 0 && int(res) < d.room(s) {
+		if receives(s) && res > 0 && int(res) < d.room(s) {
 			d.drained(f, s)
 		}
 	}
 	return res, bid, v
 }
+
+// receives says whether s is a recv.
+func receives(s *core.Slot) bool { return s.Op.Code == api.OpRecv || s.Op.Code == api.OpRecvZC }
 
 // room is how much the receive that was just tried could take.
 func (d *driver) room(s *core.Slot) int {
@@ -376,7 +379,7 @@ func (d *driver) emit(s *core.Slot, res int32, bid int) {
 
 // pauses says that s, which has just completed, has to wait before it can do so again.
 func (d *driver) pauses(f *file, s *core.Slot) bool {
-	return s.Op.Code == api.OpPoll || s.Op.Code == api.OpRecv && d.told(f) && f.latch&Readable == 0
+	return s.Op.Code == api.OpPoll || receives(s) && d.told(f) && f.latch&Readable == 0
 }
 
 // pause lets a multishot operation wait for the next event. A level-triggered Poller cannot tell a new event from

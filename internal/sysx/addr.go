@@ -213,3 +213,6 @@ func scopeOf(zone string) (uint32, syscall.Errno) {
 	}
 	return uint32(n), 0
 }
+
+// InterfaceIndex is the number of a network interface, by its name. ENODEV: there is none.
+func InterfaceIndex(name string) (uint32, syscall.Errno) { return ifIndex(name) }

@@ -141,6 +141,18 @@ func SocketType(fd int32) (int, syscall.Errno) { return sockopt(fd, unix.SO_TYPE
 // SocketProtocol is SO_PROTOCOL.
 func SocketProtocol(fd int32) (int, syscall.Errno) { return sockopt(fd, unix.SO_PROTOCOL) }
 
+// IsTCP says whether fd is a TCP socket: 0, ENOTSOCK, EPROTONOSUPPORT for another protocol.
+func IsTCP(fd int32) syscall.Errno {
+	proto, errno := SocketProtocol(fd)
+	if errno != 0 {
+		return errno
+	}
+	if typ, errno := SocketType(fd); errno != 0 || typ != unix.SOCK_STREAM || proto != unix.IPPROTO_TCP { // of raw sockets, too
+		return unix.EPROTONOSUPPORT
+	}
+	return 0
+}
+
 // Listening is SO_ACCEPTCONN.
 func Listening(fd int32) (int, syscall.Errno) { return sockopt(fd, unix.SO_ACCEPTCONN) }
 

@@ -64,6 +64,12 @@ func SocketType(int32) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 // SocketProtocol is not here.
 func SocketProtocol(int32) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 
+// IsTCP is not here.
+func IsTCP(int32) syscall.Errno { return syscall.ENOSYS }
+
+// InterfaceIndex is not here.
+func InterfaceIndex(string) (uint32, syscall.Errno) { return 0, syscall.ENOSYS }
+
 // Listening is not here.
 func Listening(int32) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 

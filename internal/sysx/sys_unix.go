@@ -146,6 +146,19 @@ func SocketType(fd int32) (int, syscall.Errno) {
 // SocketProtocol is for Linux only: ENOSYS.
 func SocketProtocol(fd int32) (int, syscall.Errno) { return 0, unix.ENOSYS }
 
+// IsTCP says whether fd is a TCP socket: 0, ENOTSOCK, EPROTONOSUPPORT for another protocol.
+func IsTCP(fd int32) syscall.Errno {
+	typ, errno := SocketType(fd)
+	if errno != 0 {
+		return errno
+	}
+	family, errno := SocketFamily(fd)
+	if errno != 0 || typ != unix.SOCK_STREAM || family != unix.AF_INET && family != unix.AF_INET6 {
+		return unix.EPROTONOSUPPORT
+	}
+	return 0
+}
+
 // Listening is SO_ACCEPTCONN.
 func Listening(fd int32) (int, syscall.Errno) {
 	v, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
