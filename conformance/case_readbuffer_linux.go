@@ -49,6 +49,39 @@ var readDeviceCases = []Case{
 		}),
 	},
 	{
+		ID: "RDB-2", Name: "around the page cache",
+		Explanation: "Of a file with O_DIRECT, too, reads at the position of the file move it, those at an offset do not, and each gets what comes next.",
+		Requires:    api.FeatBufferGroups,
+		Ops:         readOnly,
+		Fn: func(t *T) {
+			const n = 8
+			content := numbered(n + 1)[:n*block+512]
+			fd := t.direct(t.FilePath(content), unix.O_RDONLY)
+			g := t.Group(api.BufferGroupOptions{Count: n, Size: block})
+			t.into(g, current(fd, 0, 1), content[:block])
+			t.into(g, api.ReadBuffer(fd, 0, 5*block, 2), content[5*block:6*block])
+			if at := t.Offset(fd); at != block {
+				t.Errorf("the position of the file is %d, want %d", at, block)
+			}
+			for i := 1; i < 6; i++ {
+				t.Submit(current(fd, 0, uint64(i)))
+			}
+			for i := 1; i < 6; i++ {
+				c := t.Await(uint64(i))
+				t.WantRes(&c, block)
+				t.WantBytes(c.Buf, content[i*block:(i+1)*block])
+				t.Release(g, c.Lease)
+			}
+			t.into(g, current(fd, 0, 7).With(api.Unordered), content[6*block:7*block])
+			t.into(g, current(fd, 0, 8), content[7*block:8*block])
+			t.into(g, current(fd, 0, 9), content[8*block:])
+			if at := t.Offset(fd); at != int64(len(content)) {
+				t.Errorf("the position of the file is %d at the end, want %d", at, len(content))
+			}
+			t.available(g, n)
+		},
+	},
+	{
 		ID: "RDB-8", Name: "too small",
 		Explanation: "A ReadBuffer of an eventfd into a buffer of less than 8 bytes is EINVAL, and one of a pidfd or epoll fd always.",
 		Requires:    readMultishotFeats,

@@ -22,6 +22,9 @@ const phasePlain = math.MaxUint8
 // phaseShut in Slot.Phase says that the datagram socket of a multishot that is one receive after the other has been shut down for reading: see stopped.
 const phaseShut = phasePlain - 1
 
+// phaseSeek in Slot.Phase says that Op.Off is the position of the file, which the read moves.
+const phaseSeek = phaseShut - 1
+
 // startSelected is Start for an operation with a group.
 func (d *driver) startSelected(s *core.Slot) {
 	if s.Op.Code == api.OpSend && d.gathers {
@@ -45,6 +48,7 @@ func (d *driver) startSelected(s *core.Slot) {
 		if !d.readable(s) {
 			return
 		}
+		d.hasPosition(s)
 	case api.OpRecvMsg:
 		m := s.NeedMsg()
 		if s.Op.Flags&api.Multishot != 0 {
@@ -79,6 +83,18 @@ func (d *driver) readable(s *core.Slot) bool {
 		return false
 	}
 	return true
+}
+
+// hasPosition is for a read at the position of a file: see direct. The buffer is the kernel's to choose, so that the read cannot be made by an attempt. It is at the
+// position that the file has when it is its turn, and moves that when it has ended.
+func (d *driver) hasPosition(s *core.Slot) {
+	if s.Op.Code != api.OpRead || s.Op.Off != api.CurrentPosition || s.FD.Kind&(streamFD|packetFD) != 0 || !d.direct(s) {
+		return
+	}
+	d.count.Enters++
+	if at, err := unix.Seek(int(s.Op.FD), 0, unix.SEEK_CUR); err == nil {
+		s.Op.Off, s.Phase = at, phaseSeek
+	}
 }
 
 // encodeSelected writes an operation with a group into q. A multishot read of other than a socket or a pipe is one read after the other: where a file does not
@@ -165,6 +181,10 @@ func (d *driver) selected(s *core.Slot, res int32, flags uint32) {
 	case s.Group.Wired():
 		d.receivedZC(s, res, flags)
 		return
+	}
+	if s.Phase == phaseSeek && res > 0 {
+		d.count.Enters++
+		_, _ = unix.Seek(int(s.Op.FD), s.Op.Off+int64(res), unix.SEEK_SET) // it had a position when the read began
 	}
 	if flags&iouring.IORING_CQE_F_BUFFER == 0 {
 		if res < 0 {

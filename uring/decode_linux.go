@@ -35,7 +35,7 @@ func (d *driver) dispatch(userData uint64, res int32, flags uint32) {
 		s.Notifs++
 	}
 	switch {
-	case res == -int32(unix.EBADF) && s.ByPlace:
+	case res == -int32(unix.EBADF) && s.ByPlace && !d.forbids(s):
 		d.refused(s)
 	case kind == kindPoll:
 		d.ready(s, res)

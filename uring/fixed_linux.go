@@ -105,8 +105,28 @@ func (d *driver) refused(s *core.Slot) {
 	d.goOn(s)
 }
 
-// notFixed is called when a place could not be filled.
+// modeOps are the operations to which a file says EBADF that is not open for them.
+var modeOps = api.Ops(api.OpRead, api.OpReadv, api.OpReadFixed, api.OpReadvFixed, api.OpReadMultishot, api.OpWrite, api.OpWritev, api.OpWriteFixed, api.OpWritevFixed)
+
+// forbids says whether the file of s is not open for that, so that EBADF is its own answer, and none about the place.
+func (d *driver) forbids(s *core.Slot) bool {
+	if !modeOps.Has(s.Op.Code) {
+		return false
+	}
+	d.count.Enters++
+	flags, err := unix.FcntlInt(uintptr(s.Op.FD), unix.F_GETFL, 0)
+	other := unix.O_WRONLY
+	if waitsFor(&s.Op) == unix.POLLOUT {
+		other = unix.O_RDONLY
+	}
+	return err == nil && flags&unix.O_ACCMODE == other
+}
+
+// notFixed is called when a place could not be filled. That of a table which has been made anew meanwhile, and has become smaller, may be none any more.
 func (d *driver) notFixed(at int32) {
+	if int(at) >= len(d.fixed.of) {
+		return
+	}
 	if f := d.fixed.of[at]; f != nil && f.Place > 0 {
 		f.Place = -f.Place
 	}

@@ -82,6 +82,51 @@ func TestPlaceFromTheFirstOperationToTheClose(t *testing.T) {
 	}
 }
 
+// TestPlaceOfFileNotOpenForThat: EBADF for the mode of a file is no reason to name it by its fd from then on.
+func TestPlaceOfFileNotOpenForThat(t *testing.T) {
+	e, p := openPlaces(t, nil)
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
+	register(t, e, fds[0], fds[1])
+	for range 2 {
+		submit(t, e, fixedOp(api.Write(0, []byte("x"), api.CurrentPosition, 1)), fixedOp(api.Read(1, make([]byte, 1), api.CurrentPosition, 2)))
+		for _, c := range wait(t, e, 2) {
+			if c.Res != -int32(unix.EBADF) {
+				t.Errorf("tag %d: %v, want EBADF", c.Tag, c.Err())
+			}
+		}
+	}
+	if p.used() != 2 {
+		t.Fatalf("%d places are in use, want 2", p.used())
+	}
+	for at, f := range p.of {
+		if f != nil && f.Place != int32(at)+1 {
+			t.Errorf("the place %d is not used any more: %d", at+1, f.Place)
+		}
+	}
+	submit(t, e, fixedOp(api.Write(1, []byte("x"), api.CurrentPosition, 3)), fixedOp(api.Read(0, make([]byte, 1), api.CurrentPosition, 4)))
+	for _, c := range wait(t, e, 2) {
+		want(t, c, c.Tag, 1)
+	}
+}
+
+// TestPlaceOfATableThatWasLarger: a place that could not be filled is told of late, and the table may have become smaller by then.
+func TestPlaceOfATableThatWasLarger(t *testing.T) {
+	e, p := openPlaces(t, nil)
+	a, _ := pair(t)
+	register(t, e, a)
+	submit(t, e, fixedOp(api.Send(0, []byte("x"), 1)))
+	want(t, wait(t, e, 1)[0], 1, 1)
+	d := e.(*core.Engine).Driver().(*driver)
+	d.notFixed(int32(len(p.of)))
+	if p.of[0].Place != 1 {
+		t.Errorf("the place of another file is %d, want 1", p.of[0].Place)
+	}
+}
+
 func TestPlacesGrowWithTheTable(t *testing.T) {
 	e, p := openPlaces(t, nil)
 	a, b := pair(t)

@@ -3,6 +3,8 @@ package uring
 import (
 	"errors"
 	"runtime"
+	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -93,6 +95,9 @@ func (d *driver) bindWorkers() error {
 	}
 	d.flush() // the kernel gives a thread workers, of which no limit is exceeded yet, when it submits for the first time
 	var err error
+	if !d.sqpoll {
+		sharing.add(d)
+	}
 	if o.BoundedWorkers|o.UnboundedWorkers != 0 {
 		d.oldWorkers, err = d.ring.RegisterIOWQMaxWorkers(uint32(o.BoundedWorkers), uint32(o.UnboundedWorkers))
 	}
@@ -105,12 +110,60 @@ func (d *driver) bindWorkers() error {
 	return d.failed
 }
 
-// unbindWorkers puts back what bindWorkers has changed: the thread goes on without us. Nothing is lost where that fails.
-func (d *driver) unbindWorkers() {
-	if d.oldWorkers != [2]uint32{} {
-		_, _ = d.ring.RegisterIOWQMaxWorkers(d.oldWorkers[iouring.IO_WQ_BOUND], d.oldWorkers[iouring.IO_WQ_UNBOUND])
+// unbindWorkers puts back what bindWorkers has changed: the thread, if it is here, goes on without us. Nothing is lost where that fails.
+func (d *driver) unbindWorkers(here bool) {
+	later, cpus := []*driver(nil), (*api.CPUSet)(nil)
+	if !d.sqpoll {
+		later, cpus = sharing.remove(d)
 	}
-	if d.modes.WorkerCPUs != (api.CPUSet{}) {
+	if old := d.oldWorkers; old != [2]uint32{} {
+		if i := slices.IndexFunc(later, func(o *driver) bool { return o.oldWorkers != [2]uint32{} }); i >= 0 {
+			later[i].oldWorkers = old // its limits hold, and what it has to put back is what there was before ours
+		} else if here {
+			_, _ = d.ring.RegisterIOWQMaxWorkers(old[iouring.IO_WQ_BOUND], old[iouring.IO_WQ_UNBOUND])
+		}
+	}
+	switch {
+	case d.modes.WorkerCPUs == (api.CPUSet{}) || !here:
+	case cpus != nil:
+		_ = d.setCPUs(cpus)
+	default:
 		_ = d.ring.UnregisterIOWQAff()
 	}
+}
+
+// sharing are the engines that have set limits or processors, by their threads, in the order in which they did. It is for all engines of the program because the
+// kernel's workers are: who is closed must not put back what another has changed since, nor leave behind what it has changed itself.
+var sharing = sharers{of: map[int][]*driver{}}
+
+type sharers struct {
+	mu sync.Mutex
+	of map[int][]*driver // those of a thread are used by that thread alone, unless it is gone
+}
+
+func (s *sharers) add(d *driver) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of[d.tid] = append(s.of[d.tid], d)
+}
+
+// remove gives those that came later than d, and the processors that hold without d: of the last that has set any.
+func (s *sharers) remove(d *driver) (later []*driver, cpus *api.CPUSet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.of[d.tid]
+	i := slices.Index(all, d)
+	if i < 0 {
+		return nil, nil // it has nothing to put back
+	}
+	all = slices.Delete(all, i, i+1)
+	if s.of[d.tid] = all; len(all) == 0 {
+		delete(s.of, d.tid)
+	}
+	for _, o := range all {
+		if o.modes.WorkerCPUs != (api.CPUSet{}) {
+			cpus = &o.modes.WorkerCPUs
+		}
+	}
+	return all[i:], cpus
 }

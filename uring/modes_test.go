@@ -110,6 +110,60 @@ func TestWorkerLimits(t *testing.T) {
 	})
 }
 
+// TestWorkerLimitsOfSeveral: engines of one thread may be closed in any order. The limits are those of the last that is left, and none stay behind.
+func TestWorkerLimitsOfSeveral(t *testing.T) {
+	open(t, nil)
+	set := [...][2]uint32{{3, 5}, {4, 0}, {6, 7}} // 0 leaves a limit as it is
+	for _, c := range []struct {
+		order [3]int
+		want  [2][2]uint32 // after the first Close, and the second
+	}{
+		{[3]int{0, 1, 2}, [2][2]uint32{{6, 7}, {6, 7}}},
+		{[3]int{0, 2, 1}, [2][2]uint32{{6, 7}, {4, 5}}},
+		{[3]int{1, 0, 2}, [2][2]uint32{{6, 7}, {6, 7}}},
+		{[3]int{2, 1, 0}, [2][2]uint32{{4, 5}, {3, 5}}},
+		{[3]int{2, 0, 1}, [2][2]uint32{{4, 5}, {4, 5}}},
+	} {
+		inThread(func() {
+			other, err := New(nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			submit(t, other, api.Nop(1))
+			want(t, wait(t, other, 1)[0], 1, 0)
+			before := limits(t, driverOf(other))
+			var es [3]api.Engine
+			for i, l := range set {
+				if es[i], err = New(&api.Options{Ring: api.RingOptions{BoundedWorkers: int(l[0]), UnboundedWorkers: int(l[1]), WorkerCPUs: usableCPU()}}); err != nil {
+					t.Error(err)
+					return
+				}
+				submit(t, es[i], api.Nop(1))
+				want(t, wait(t, es[i], 1)[0], 1, 0)
+			}
+			for i, n := range c.order {
+				if err := es[n].Close(); err != nil {
+					t.Error(err)
+				}
+				now := before
+				if i < len(c.want) {
+					now = c.want[i]
+				}
+				if got := limits(t, driverOf(other)); got != now {
+					t.Errorf("closed in the order %v: the limits are %v after %d of them, want %v", c.order, got, i+1, now)
+				}
+			}
+			if len(sharing.of) != 0 {
+				t.Errorf("engines are remembered that are closed")
+			}
+			if err := other.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // kernelWorkers are the kernel's worker threads of the calling thread, with the processors that each may use.
 func kernelWorkers(t *testing.T) (cpus []string) {
 	name := fmt.Sprintf("iou-wrk-%d", unix.Gettid())

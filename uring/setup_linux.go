@@ -239,8 +239,8 @@ func (d *driver) Close() error {
 		_ = d.ring.UnregisterFiles() // the ring goes in any case, but later: the kernel does that in another thread
 	}
 	mine := d.bound && d.block && unix.Gettid() == d.tid
-	if mine || d.bound && d.sqpoll {
-		d.unbindWorkers()
+	if d.bound {
+		d.unbindWorkers(mine || d.sqpoll)
 	}
 	err = errors.Join(err, d.stopPolling(), d.closePolled(), d.ring.Close(), d.freeCards())
 	if mine {
