@@ -2,66 +2,110 @@ package conformance
 
 import (
 	"fmt"
-	"testing"
 
 	"github.com/sluiceio/sluice/api"
 )
 
-// benchmark is one benchmark of RunBenchmarks.
-type benchmark struct {
-	name string
-	ops  api.OpSet
-	run  func(b *testing.B, e api.Engine)
+// Bencher is a benchmark that can have others below it: a *testing.B is one, of the type Bencher[*testing.B].
+type Bencher[B any] interface {
+	Loop
+	// Helper marks the caller as a helper function.
+	Helper()
+	// Run runs f as a benchmark of its own, and says whether it passed.
+	Run(name string, f func(B)) bool
+	// Skip says why a benchmark is left out, and ends it.
+	Skip(why ...any)
+	// ReportAllocs has the allocations counted.
+	ReportAllocs()
+	// ReportMetric adds a number of the benchmark's own to its result.
+	ReportMetric(n float64, unit string)
 }
 
-// RunBenchmarks measures the engines that f opens with the default options: nops by depth, and a
-// byte that goes back and forth between two sockets of one engine. The names are in
-// benchstat's key=value form.
-func RunBenchmarks(b *testing.B, f Factory) {
-	b.Helper()
+// Loop is what a benchmark needs of whoever measures it.
+type Loop interface {
+	// Loop says whether to do one operation more. The time from its first call to the one that says no is what is measured.
+	Loop() bool
+	// Fatalf reports a failure and ends the benchmark.
+	Fatalf(format string, args ...any)
+}
+
+// Benchmark is one benchmark of the suite.
+type Benchmark struct {
+	// Name is in benchstat's key=value form.
+	Name string
+	// Ops are the operations that it uses.
+	Ops api.OpSet
+	// Fn does one operation for each time that Loop says so.
+	Fn func(l Loop, e api.Engine)
+}
+
+// Benchmarks are those of RunBenchmarks, for a program that measures by itself: nops by depth, and a byte that goes back and forth
+// between two sockets of one engine. The slice is the caller's.
+func Benchmarks() []Benchmark {
+	var all []Benchmark
 	for _, depth := range []int{1, 32} {
-		runBenchmark(b, f, benchmark{fmt.Sprintf("op=nop/depth=%d", depth), api.Ops(api.OpNop),
-			func(b *testing.B, e api.Engine) { benchNops(b, e, depth) }})
+		all = append(all, Benchmark{fmt.Sprintf("op=nop/depth=%d", depth), api.Ops(api.OpNop),
+			func(l Loop, e api.Engine) { benchNops(l, e, depth) }})
 	}
-	for _, bm := range platformBenchmarks() {
-		runBenchmark(b, f, bm)
+	return append(all, platformBenchmarks()...)
+}
+
+// RunBenchmarks measures the engines that f opens with the default options, by each of Benchmarks. b is a *testing.B, or what else has
+// benchmarks below it.
+func RunBenchmarks[B Bencher[B]](b B, f Factory) {
+	b.Helper()
+	for _, bm := range Benchmarks() {
+		b.Run(bm.Name, func(b B) {
+			e, err := f(&api.Options{})
+			if err != nil {
+				b.Fatalf("opening the engine: %v", err)
+			}
+			defer e.Close()
+			if why := (&Case{Ops: bm.Ops}).missing(e.Features()); why != "" {
+				b.Skip(why)
+			}
+			b.ReportAllocs()
+			l := &counted{inner: b}
+			enters := e.Stats().Enters
+			bm.Fn(l, e)
+			b.ReportMetric(float64(e.Stats().Enters-enters)/float64(max(l.n, 1)), "enters/op")
+		})
 	}
 }
 
-func runBenchmark(b *testing.B, f Factory, bm benchmark) {
-	b.Run(bm.name, func(b *testing.B) {
-		e, err := f(&api.Options{})
-		if err != nil {
-			b.Fatalf("opening the engine: %v", err)
-		}
-		defer e.Close()
-		if why := (&Case{Ops: bm.ops}).missing(e.Features()); why != "" {
-			b.Skip(why)
-		}
-		b.ReportAllocs()
-		enters := e.Stats().Enters
-		bm.run(b, e)
-		b.ReportMetric(float64(e.Stats().Enters-enters)/float64(b.N), "enters/op")
-	})
+// counted counts the operations of a Loop.
+type counted struct {
+	inner Loop
+	n     int
 }
+
+func (c *counted) Loop() bool {
+	if !c.inner.Loop() {
+		return false
+	}
+	c.n++
+	return true
+}
+
+func (c *counted) Fatalf(format string, args ...any) { c.inner.Fatalf(format, args...) }
 
 // turn submits ops and waits for one completion of each.
-func turn(b *testing.B, e api.Engine, ops []api.Op, dst []api.Completion) {
+func turn(l Loop, e api.Engine, ops []api.Op, dst []api.Completion) {
 	if n, err := e.Submit(ops); n != len(ops) || err != nil {
-		b.Fatalf("Submit: %d, %v", n, err)
+		l.Fatalf("Submit: %d, %v", n, err)
 	}
 	if n, err := e.Complete(dst[:len(ops)], api.Wait{Min: len(ops)}); n != len(ops) || err != nil {
-		b.Fatalf("Complete: %d, %v", n, err)
+		l.Fatalf("Complete: %d, %v", n, err)
 	}
 }
 
 // benchNops counts a batch of depth nops as one operation.
-func benchNops(b *testing.B, e api.Engine, depth int) {
+func benchNops(l Loop, e api.Engine, depth int) {
 	ops, dst := make([]api.Op, depth), make([]api.Completion, depth)
 	for i := range ops {
 		ops[i] = api.Nop(uint64(i))
 	}
-	for b.Loop() {
-		turn(b, e, ops, dst)
+	for l.Loop() {
+		turn(l, e, ops, dst)
 	}
 }

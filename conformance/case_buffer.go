@@ -12,7 +12,7 @@ import (
 
 // Group makes a group of provided buffers in the engine of the case.
 func (t *T) Group(o api.BufferGroupOptions) api.BufferGroup {
-	g, err := t.Engine.NewBufferGroup(o)
+	g, err := t.newGroup(o)
 	if err != nil {
 		t.Fatalf("NewBufferGroup(%+v): %v", o, err)
 	}

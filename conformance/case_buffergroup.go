@@ -172,7 +172,7 @@ var groupCases = []Case{
 	{
 		ID: "BUF-12", Name: "limits of a group",
 		Explanation: "Max is a power of two from Count to 32768, LowWater at most Max, and Resize from 1 to Max; anything else is an OptionError.",
-		Requires:    api.FeatGroupResize,
+		Requires:    api.FeatGroupResize | api.FeatBufferGroups,
 		Fn: func(t *T) {
 			for _, o := range []api.BufferGroupOptions{
 				{Count: 8, Max: 4}, {Count: 8, Max: 12}, {Count: 8, Max: -1}, {Count: 8, Max: 1 << 16},

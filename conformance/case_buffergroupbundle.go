@@ -117,7 +117,7 @@ var bundleCases = []Case{
 		ID: "BUF-20", Name: "waits for the first byte only",
 		Explanation: "A receive with Bundle waits until there is data, and then no more; what comes later is the next operation's.",
 		Needs:       NeedStreams,
-		Requires:    bundleFeats,
+		Requires:    bundleFeats | api.FeatDontWait,
 		Ops:         recvOnly,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {

@@ -84,6 +84,7 @@ var cancelManyCases = []Case{
 	{
 		ID: "CAN-19", Name: "flags that do not go together",
 		Explanation: "Any together with ByFD or ByOp, and First without one of the three, are EINVAL.",
+		Requires:    api.FeatCancelFD,
 		Ops:         cancelOps,
 		Fn: func(t *T) {
 			id := t.Submit(api.Timeout(farAway, 1))[0]

@@ -15,6 +15,7 @@ var cancelManyFileCases = []Case{
 	{
 		ID: "CAN-16", Name: "by code",
 		Explanation: "CancelOp ends all operations in flight with the code and no others, and completes with their number; with ByFD those on the fd.",
+		Requires:    api.FeatCancelFD,
 		Ops:         api.Ops(api.OpRecv, api.OpPoll, api.OpTimeout, api.OpAccept, api.OpCancel),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
@@ -139,7 +140,7 @@ var cancelManyFileCases = []Case{
 		ID: "CAN-21", Name: "what else completes",
 		Explanation: "What completes while CancelSync waits is kept for the next Complete, in its order, and loses nothing.",
 		Needs:       NeedStreams,
-		Requires:    bufferFeats,
+		Requires:    bufferFeats | api.FeatCancelFD,
 		Ops:         chainOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -162,7 +163,7 @@ var cancelManyFileCases = []Case{
 	{
 		ID: "CAN-24", Name: "each kind",
 		Explanation: "When a cancel races with the end of an operation of any kind, that has one last completion, and the answer of the cancel agrees with it.",
-		Requires:    api.FeatChains,
+		Requires:    api.FeatChains | api.FeatWaitAll,
 		Ops:         linkTimeoutFileOps | api.Ops(api.OpPoll, api.OpAccept, api.OpRead, api.OpConnect),
 		Fn:          raceCancels,
 	},

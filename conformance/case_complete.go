@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/sluiceio/sluice/api"
@@ -92,8 +91,8 @@ var completionCases = []Case{
 					t.Errorf("Err of %s is %v, want %v", show(&x.c), got, x.want)
 				}
 				var sink error
-				if n := testing.AllocsPerRun(10, func() { sink = x.c.Err() }); n != 0 || sink != x.c.Err() {
-					t.Errorf("Err of %s allocates %v times", show(&x.c), n)
+				if n := allocsPerRun(10, func() { sink = x.c.Err() }); n != 0 || sink != x.c.Err() {
+					t.Errorf("Err of %s allocates %d times", show(&x.c), n)
 				}
 			}
 		},

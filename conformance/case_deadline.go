@@ -145,7 +145,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-15", Name: "multishot",
 		Explanation: "A multishot operation ends with os.ErrDeadlineExceeded at its Deadline, after what it has delivered.",
-		Requires:    api.FeatDeadlines | api.FeatMultishotRecv | api.FeatMultishotAccept | api.FeatMultishotPoll | api.FeatBufferGroups,
+		Requires:    api.FeatDeadlines | api.FeatMultishotRecv | api.FeatMultishotAccept | api.FeatMultishotPoll | api.FeatBufferGroups | api.FeatDontWait,
 		Ops:         api.Ops(api.OpRecv, api.OpAccept, api.OpPoll),
 		Fn: func(t *T) {
 			a, b := t.Pair(false)

@@ -86,6 +86,7 @@ var deviceCases = []Case{
 	{
 		ID: "DEV-9", Name: "without positions",
 		Explanation: "A write at a position that the mode of the fd forbids is EBADF, also of a file that has no positions to write at.",
+		Requires:    api.FeatDontWait,
 		Ops:         api.Ops(api.OpWrite, api.OpWritev),
 		Fn: func(t *T) {
 			fd, err := unix.Open("/proc/self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)

@@ -148,6 +148,7 @@ var directCases = []Case{
 	{
 		ID: "FIL-18", Name: "cancel",
 		Explanation: "A read of such a file that is cancelled or runs out of time has all of its block or none, and nothing is written to its buffer after its completion.",
+		Requires:    api.FeatDeadlines | api.FeatCancelFD,
 		Ops:         fileOps | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
 			const n = 100

@@ -224,7 +224,7 @@ var directFileCases = []Case{
 	{
 		ID: "DIR-4", Name: "the table goes while an accept waits",
 		Explanation: "An accept whose slot is not there any more when a connection comes fails, and leaves it in the backlog.",
-		Requires:    directFiles,
+		Requires:    directFiles | api.FeatMultishotAccept,
 		Ops:         directOps,
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)

@@ -96,7 +96,7 @@ var drainFileCases = []Case{
 	{
 		ID: "DRN-12", Name: "fd closed meanwhile",
 		Explanation: "What is held up while a Close of its fd that was submitted before is performed completes with EBADF, and does not reach the next file with that number.",
-		Requires:    api.FeatDrain | api.FeatSafeClose,
+		Requires:    api.FeatDrain | api.FeatSafeClose | api.FeatChains,
 		Ops:         chainOps | api.Ops(api.OpClose),
 		Fn: func(t *T) {
 			a, b := t.Pair(false)

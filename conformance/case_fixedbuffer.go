@@ -136,7 +136,7 @@ var fixedBufferCases = []Case{
 	{
 		ID: "FIX-1", Name: "a large transfer",
 		Explanation: "A transfer of a file as large as its registered buffer is whole, and a write to a socket moves what there is room for.",
-		Requires:    fixedBuffers,
+		Requires:    fixedBuffers | api.FeatDontWait,
 		Ops:         fixedPlain,
 		Fn: func(t *T) {
 			mem := make([]byte, 5<<20)
@@ -199,7 +199,7 @@ var fixedBufferCases = []Case{
 	{
 		ID: "FIX-2", Name: "what else is wrong",
 		Explanation: "EFAULT comes behind EBADF of the fd itself, and before all that is wrong with the file or has to wait.",
-		Requires:    fixedBuffers,
+		Requires:    fixedBuffers | api.FeatDontWait,
 		Ops:         fixedPlain | fixedVector | api.Ops(api.OpRead),
 		Fn: func(t *T) {
 			mem := make([]byte, 4096)

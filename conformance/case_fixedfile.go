@@ -302,7 +302,7 @@ var fixedFileCases = []Case{
 	{
 		ID: "REG-6", Name: "cancel by slot",
 		Explanation: "CancelFD with FixedFile ends the operations that were submitted with the file in the slot.",
-		Requires:    fixedFiles,
+		Requires:    fixedFiles | api.FeatCancelFD,
 		Ops:         api.Ops(api.OpRecv, api.OpCancel),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
@@ -318,7 +318,7 @@ var fixedFileCases = []Case{
 	{
 		ID: "REG-6", Name: "cancel by slot, of what is held up",
 		Explanation: "CancelFD with FixedFile ends what a drain holds up and was submitted with a slot that has the file.",
-		Requires:    fixedFiles | api.FeatDrain,
+		Requires:    fixedFiles | api.FeatDrain | api.FeatCancelFD,
 		Ops:         api.Ops(api.OpRecv, api.OpCancel, api.OpTimeout),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
@@ -394,7 +394,7 @@ var fixedFileCases = []Case{
 	{
 		ID: "REG-8", Name: "installing from many goroutines",
 		Explanation: "InstallFile may be called by any goroutine at any time, and no file is lost or leaked.",
-		Requires:    fixedFiles,
+		Requires:    fixedFiles | api.FeatDontWait,
 		Ops:         api.Ops(api.OpSend),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)

@@ -109,7 +109,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-2", Name: "the first fails",
 		Explanation: "When an operation of a chain fails, all that follow complete with ErrCanceled, in order, and do nothing.",
-		Requires:    api.FeatChains,
+		Requires:    api.FeatChains | api.FeatDontWait,
 		Ops:         chainOps | chainFileOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)
@@ -173,7 +173,7 @@ var linkFileCases = []Case{
 	{
 		ID: "LNK-3", Name: "error, short read, cancel",
 		Explanation: "A chain goes on behind an operation with HardLink when that has failed, was short, or was cancelled.",
-		Requires:    api.FeatChains,
+		Requires:    api.FeatChains | api.FeatCancelFD,
 		Ops:         chainOps | chainFileOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)

@@ -165,7 +165,7 @@ var linkTimeoutFileCases = []Case{
 		ID: "LTO-8", Name: "races with data",
 		Explanation: "When a LinkTimeout races with data each operation has one completion, the two agree, and no byte is lost.",
 		Needs:       NeedStreams,
-		Requires:    api.FeatChains,
+		Requires:    api.FeatChains | api.FeatWaitAll,
 		Ops:         linkTimeoutFileOps,
 		Fn: func(t *T) {
 			const rounds = 2000

@@ -179,6 +179,7 @@ var msgFlagCases = []Case{
 	{
 		ID: "FLG-4", Name: "more follows on a stream",
 		Explanation: "What is sent with MSG_MORE arrives with what follows, or by itself when nothing does.",
+		Requires:    api.FeatWaitAll,
 		Ops:         streamOps | msgOps | shutdownOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {

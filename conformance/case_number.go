@@ -60,6 +60,7 @@ var numberCases = []Case{
 		ID: "CLO-7", Name: "number that is closed",
 		Explanation: "An operation on a number that has been closed without the engine is EBADF at once, though the engine has served it before.",
 		Needs:       NeedStreams,
+		Requires:    api.FeatWaitAll,
 		Ops:         api.Ops(api.OpRecv, api.OpSend, api.OpPoll),
 		Fn: func(t *T) {
 			for i, op := range []func(int) api.Op{

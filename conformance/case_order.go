@@ -78,7 +78,7 @@ var orderCases = []Case{
 		ID: "ORD-1", Name: "sends on a full socket",
 		Explanation: "Sends on one socket take effect in the order of submission, also when they have to wait.",
 		Needs:       NeedStreams,
-		Requires:    api.FeatOrdered,
+		Requires:    api.FeatOrdered | api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
@@ -218,6 +218,7 @@ var orderCases = []Case{
 		ID: "ORD-3", Name: "unordered does not wait",
 		Explanation: "An Unordered operation does not wait for those of its fd and direction, nor do they wait for it.",
 		Needs:       NeedStreams,
+		Requires:    api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)

@@ -96,7 +96,7 @@ var recvMsgBufferCases = []Case{
 	{
 		ID: "RMM-1", Name: "streams",
 		Explanation: "A RecvMsgBuffer of a stream gives what there is, at most a buffer, and 0 without one at the end; without buffers it is ENOBUFS.",
-		Requires:    api.FeatBufferGroups,
+		Requires:    api.FeatBufferGroups | api.FeatDontWait,
 		Ops:         recvMsgOnly | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {

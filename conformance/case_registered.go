@@ -156,7 +156,7 @@ var registeredCases = []Case{
 	{
 		ID: "REG-6", Name: "CancelSync by slot",
 		Explanation: "CancelSync takes a CancelFD with FixedFile, which ends what was submitted with the file in the slot.",
-		Requires:    fixedFiles,
+		Requires:    fixedFiles | api.FeatCancelFD,
 		Ops:         api.Ops(api.OpRecv, api.OpCancel),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
@@ -346,7 +346,7 @@ var registeredCases = []Case{
 	{
 		ID: "REG-11", Name: "the output is closed or cancelled by slot",
 		Explanation: "CancelFD and CloseSlot of the output of a splice end it, and so does a Close of the slot of the input.",
-		Requires:    directFiles,
+		Requires:    directFiles | api.FeatCancelFD,
 		Ops:         api.Ops(api.OpSplice, api.OpCancel, api.OpClose),
 		Fn: func(t *T) {
 			r, _ := t.Pipe(false)

@@ -12,6 +12,7 @@ var retimeCases = []Case{
 	{
 		ID: "TMO-24", Name: "remove",
 		Explanation: "TimeoutRemove completes with 0 and ends a timeout of whatever kind with ErrCanceled.",
+		Requires:    api.FeatDeadlines,
 		Ops:         retimeOps,
 		Fn: func(t *T) {
 			ids := t.Submit(api.Timeout(farAway, 1), api.TimeoutCount(farAway, 1<<30, 2), api.Tick(farAway, 3, 3),

@@ -95,6 +95,7 @@ var polledNumber = withPolling(Case{
 
 var polledEnds = withPolling(Case{
 	ID: "RNG-6", Name: "cancels, deadlines and Close",
+	Requires:    api.FeatDeadlines,
 	Explanation: "With IOPoll, what is polled for ends before or in spite of a cancel or its Deadline, once; and Close waits for it.",
 	Ops:         fileOps | api.Ops(api.OpCancel),
 	Fn: func(t *T) {

@@ -96,7 +96,7 @@ var seqpacketCases = []Case{
 	{
 		ID: "SEQ-3", Name: "send that waits for room",
 		Explanation: "A send waits while the receiver's queue is full, and its record then arrives whole; with DontWait it is EAGAIN.",
-		Requires:    api.FeatDontWait,
+		Requires:    api.FeatDontWait | api.FeatWaitAll,
 		Ops:         api.Ops(api.OpSend, api.OpSendMsg, api.OpWrite, api.OpWritev),
 		Fn: func(t *T) {
 			for _, nonblock := range []bool{false, true} {

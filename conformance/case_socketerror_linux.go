@@ -140,6 +140,7 @@ var socketErrorCases = []Case{
 	{
 		ID: "ERR-6", Name: "fds that do not fit into an Op",
 		Explanation: "An fd of more than 32 bits is EBADF, and not another one.",
+		Requires:    api.FeatWaitAll | api.FeatDontWait,
 		Ops:         everyOp,
 		Fn: func(t *T) {
 			a, b := t.Pair(false)

@@ -90,6 +90,7 @@ var spliceCases = []Case{
 	{
 		ID: "SUB-6", Name: "operations on two files",
 		Explanation: "An operation on two files is one operation in flight: MaxInFlight of them are taken, in a chain, too.",
+		Requires:    api.FeatChains,
 		Ops:         spliceOps,
 		Tune:        func(o *api.Options) { o.MaxInFlight = 2 },
 		Fn: func(t *T) {
@@ -250,6 +251,7 @@ var spliceCases = []Case{
 	{
 		ID: "SPL-7", Name: "order of the input",
 		Explanation: "Splices and reads of one pipe get its bytes in the order of submission.",
+		Requires:    api.FeatDontWait,
 		Ops:         spliceOps | fileOps,
 		Fn: func(t *T) {
 			r, w := t.Pipe(false)
@@ -276,6 +278,7 @@ var spliceCases = []Case{
 	{
 		ID: "SPL-7", Name: "order of the output",
 		Explanation: "What is spliced, sent and written to one socket arrives in the order of submission.",
+		Requires:    api.FeatDontWait,
 		Ops:         spliceOps | fileOps | streamOps,
 		Fn: func(t *T) {
 			for _, kind := range []func(bool) (int, int){t.Pair, t.TCP} {

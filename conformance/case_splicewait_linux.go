@@ -125,6 +125,7 @@ var spliceWaitCases = []Case{
 	{
 		ID: "SPL-5", Name: "without waiting",
 		Explanation: "With DontWait or SPLICE_F_NONBLOCK a splice or tee that would have to wait is EAGAIN.",
+		Requires:    api.FeatDontWait,
 		Ops:         spliceOps,
 		Fn: func(t *T) {
 			both := func(op api.Op) {

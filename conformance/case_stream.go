@@ -535,7 +535,7 @@ var streamCases = []Case{
 		ID: "STR-15", Name: "much data both ways",
 		Explanation: "Any amount of data goes through both directions of a connection at once, whole and in order.",
 		Needs:       NeedStreams,
-		Requires:    api.FeatOrdered,
+		Requires:    api.FeatOrdered | api.FeatWaitAll,
 		Ops:         streamOps,
 		Fn:          exchange,
 	},

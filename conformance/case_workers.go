@@ -150,6 +150,7 @@ var workerCases = []Case{
 	{
 		ID: "WRK-4", Name: "deadline of work",
 		Explanation: "Work that still waits for a worker at its deadline ends with it, and work that has begun ends by itself.",
+		Requires:    api.FeatDeadlines,
 		Ops:         api.Ops(api.OpFsync),
 		Tune:        oneWorker,
 		Fn: func(t *T) {
@@ -211,6 +212,7 @@ var workerCases = []Case{
 	{
 		ID: "STR-4", Name: "write to a file",
 		Explanation: "A write with DontWait over what is in memory does not have to wait, whether the file system can tell or not.",
+		Requires:    api.FeatDontWait,
 		Ops:         api.Ops(api.OpWrite, api.OpWritev),
 		Fn: func(t *T) {
 			f := t.File("0123456789")

@@ -40,7 +40,7 @@ var zeroCopyCases = []Case{
 	{
 		ID: "ZCP-1", Name: "result and notification",
 		Explanation: "A zero-copy send that succeeds has its result, with More, and then one completion with Notif and Res 0.",
-		Requires:    zeroCopy,
+		Requires:    zeroCopy | api.FeatWaitAll,
 		Ops:         bothZC,
 		Fn: func(t *T) {
 			t.eachPair(func(a, b int) {
@@ -104,7 +104,7 @@ var zeroCopyCases = []Case{
 	{
 		ID: "ZCP-2", Name: "failures",
 		Explanation: "A zero-copy send that fails has one completion, with the errno of send, and neither More nor Notif.",
-		Requires:    zeroCopy,
+		Requires:    zeroCopy | api.FeatWaitAll,
 		Ops:         bothZC,
 		Fn: func(t *T) {
 			buf := []byte("hello")
@@ -307,7 +307,7 @@ var zeroCopyCases = []Case{
 	{
 		ID: "ZCP-6", Name: "cancelled too late",
 		Explanation: "After its result a zero-copy send is not found by any cancel.",
-		Requires:    zeroCopy | api.FeatCancelFD,
+		Requires:    zeroCopy | api.FeatCancelFD | api.FeatDeadlines | api.FeatWaitAll,
 		Ops:         sendZC | api.Ops(api.OpCancel),
 		Fn: func(t *T) {
 			a, b := t.TCP(false)

@@ -3,7 +3,6 @@ package conformance
 import (
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/sluiceio/sluice/api"
@@ -77,6 +76,17 @@ type TB interface {
 	Failed() bool
 }
 
+// Runner is a test that can have subtests: a *testing.T is one, of the type Runner[*testing.T]. A program that runs the
+// suite by itself brings a type of its own, or calls Case.Run for each case. The suite does not import package testing, so that
+// such a program does not either.
+type Runner[R any] interface {
+	TB
+	// Run runs f as a subtest, to its end, and says whether it passed.
+	Run(name string, f func(R)) bool
+	// Skip says why a test is left out, and ends it.
+	Skip(why ...any)
+}
+
 // Case is one case of the suite.
 type Case struct {
 	// ID is the rule of docs/SEMANTICS.md that the case is about. Several cases may share one.
@@ -120,13 +130,13 @@ func Cases() []Case {
 // portableCases need no files.
 func portableCases() []Case {
 	return slices.Concat(submitCases, completionCases, timeoutCases, timerCases, retimeCases, cancelCases, wakeCases, messageCases,
-		overflowCases, engineCases, linkCases, linkTimeoutCases, skipCases, drainCases, cancelManyCases, ringPortableCases())
+		overflowCases, engineCases, linkCases, linkTimeoutCases, skipCases, drainCases, cancelManyCases, undeclaredCases, ringPortableCases())
 }
 
 // Run puts the engines that f opens through all cases, each in a subtest named after its family and
-// rule. f must be able to open an engine: whether the backend is there at all is for the caller to
-// find out first.
-func Run(t *testing.T, f Factory, cfg *Config) {
+// rule. t is a *testing.T, or what else has subtests. f must be able to open an engine: whether the backend is there at all is for
+// the caller to find out first.
+func Run[R Runner[R]](t R, f Factory, cfg *Config) {
 	t.Helper()
 	settleProcess()
 	cases := Cases()
@@ -138,9 +148,9 @@ func Run(t *testing.T, f Factory, cfg *Config) {
 		}
 		group := cases[i : i+n]
 		i += n
-		t.Run(family, func(t *testing.T) {
+		t.Run(family, func(t R) {
 			for _, c := range group {
-				t.Run(c.key(), func(t *testing.T) {
+				t.Run(c.key(), func(t R) {
 					if why := c.Run(t, f, cfg); why != "" {
 						t.Skip(why)
 					}
@@ -161,22 +171,37 @@ func (c *Case) Run(tb TB, f Factory, cfg *Config) (skipped string) {
 			}
 		}
 	}
+	skipped, grown := c.once(tb, f, cfg)
+	for n := 0; n < growths && grown > 0; n++ {
+		_, again := c.once(tb, f, cfg)
+		grown = min(grown, again)
+	}
+	if grown > 0 {
+		tb.Errorf("%s %s: the case leaves memory mapped, each time it is run %d KiB more", c.ID, c.Name, (grown+1023)>>10)
+	}
+	return skipped
+}
+
+// once runs the case one time. grown is by how much the process has more memory mapped afterwards, 0 of a case that has failed.
+func (c *Case) once(tb TB, f Factory, cfg *Config) (skipped string, grown int64) {
+	tb.Helper()
 	before := takeSnapshot()
 	t := newT(tb, c, f, cfg)
 	defer t.mute() // goroutines that a failed case has left behind have nobody to tell
 	done := make(chan struct{})
 	go t.run(done)
 	if !t.watch(done) {
-		return ""
+		return "", 0
 	}
 	if t.failed.Load() {
 		// What a failed case has left behind says nothing.
-		return ""
+		return "", 0
 	}
 	if leak := before.leaks(); leak != "" {
 		tb.Errorf("%s %s: the case left something behind:\n%s", c.ID, c.Name, leak)
+		return t.skipped, 0
 	}
-	return t.skipped
+	return t.skipped, before.grown()
 }
 
 // missing says which of its needs the engine does not declare.

@@ -18,13 +18,6 @@ import (
 // neg is the result of an operation that fails with errno.
 func neg(errno syscall.Errno) int { return -int(errno) }
 
-// must fails the case if err is not nil.
-func (t *T) must(what string, err error) {
-	if err != nil {
-		t.Fatalf("%s: %v", what, err)
-	}
-}
-
 // Own has fd closed at the end of the case. A Close through the engine takes it off the list.
 func (t *T) Own(fd int) int {
 	t.fds[fd] = true

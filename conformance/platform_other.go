@@ -8,6 +8,8 @@ func platformCases() []Case { return nil }
 
 func platformAllocs() []allocCase { return nil }
 
-func platformBenchmarks() []benchmark { return nil }
+func platformBenchmarks() []Benchmark { return nil }
+
+func undeclaredFileOps() []undeclared { return nil }
 
 func closeFD(int) {}

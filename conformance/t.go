@@ -20,15 +20,16 @@ type T struct {
 	// seen by the other helpers.
 	Engine api.Engine
 
-	tb      TB
-	c       *Case
-	f       Factory
-	opt     api.Options
-	timeout time.Duration
-	memory  func(size int) ([]byte, func() error, error)
-	streams Streams // nil: sockets of the operating system
-	start   api.Instant
-	shared  atomic.Pointer[api.Engine] // for the watchdog
+	tb          TB
+	c           *Case
+	f           Factory
+	opt         api.Options
+	timeout     time.Duration
+	memory      func(size int) ([]byte, func() error, error)
+	streams     Streams // nil: sockets of the operating system
+	start       api.Instant
+	tunedToPark bool                       // the case, and not the Config, asks for Park, which an engine may have no feature for
+	shared      atomic.Pointer[api.Engine] // for the watchdog
 
 	mu      sync.Mutex // around tb
 	muted   bool
@@ -43,8 +44,10 @@ type T struct {
 	fds     map[int]bool // to be closed at the end
 	peers   map[int]int  // of TCP sockets
 	later   []func()
-	closed  bool // the case has closed the engine itself
-	untaken bool // the case has reaped completions itself
+	groups  []*heldGroup
+	leases  map[api.Lease]bool // that the case holds
+	closed  bool               // the case has closed the engine itself
+	untaken bool               // the case has reaped completions itself
 	temp    string
 }
 
@@ -64,13 +67,14 @@ type tracked struct {
 
 func newT(tb TB, c *Case, f Factory, cfg *Config) *T {
 	t := &T{tb: tb, c: c, f: f, opt: cfg.options(), timeout: cfg.timeout(), memory: cfg.memory(), streams: cfg.streams(),
-		start: api.Now(), ops: map[api.OpID]*tracked{}, fds: map[int]bool{}, peers: map[int]int{}}
+		start: api.Now(), ops: map[api.OpID]*tracked{}, fds: map[int]bool{}, peers: map[int]int{}, leases: map[api.Lease]bool{}}
 	if cfg != nil && cfg.Restrict {
 		t.opt.Restrict = c.Ops
 	}
 	if c.Tune != nil {
 		c.Tune(&t.opt)
 		if t.opt.Strategy.Mode == api.ModePark {
+			t.tunedToPark = cfg.options().Strategy.Mode != api.ModePark
 			unbindRing(&t.opt.Ring)
 		}
 	}
@@ -107,7 +111,7 @@ func (t *T) run(done chan<- struct{}) {
 	o := t.opt
 	e, err := t.f(&o)
 	if err != nil {
-		if t.c.Refusable && errors.Is(err, api.ErrUnavailable) {
+		if t.c.Refusable && errors.Is(err, api.ErrUnavailable) || t.tunedToPark && errors.Is(err, api.ErrUnsupported) {
 			t.skipped = err.Error()
 			return
 		}
@@ -137,6 +141,7 @@ func (t *T) settle() {
 	if got := t.Engine.Stats().InFlight; got != uint64(t.open) {
 		t.Errorf("Stats().InFlight is %d at the end of the case, %d operations have not had their last completion", got, t.open)
 	}
+	t.settleLeases()
 }
 
 func (t *T) cleanup() {
@@ -145,6 +150,7 @@ func (t *T) cleanup() {
 			t.Errorf("closing the engine: %v", err)
 		}
 	}
+	t.settleClosed()
 	for i := len(t.later) - 1; i >= 0; i-- {
 		t.later[i]()
 	}
@@ -154,6 +160,16 @@ func (t *T) cleanup() {
 		} else {
 			closeFD(fd)
 		}
+	}
+}
+
+// settleClosed checks that an engine which has been closed has nothing in flight, and nothing with its workers.
+func (t *T) settleClosed() {
+	if t.Engine == nil || t.failed.Load() {
+		return
+	}
+	if s := t.Engine.Stats(); s.InFlight != 0 || s.PoolDepth != 0 || s.PoolQueued != 0 {
+		t.Errorf("the engine is closed, and has %d operations in flight, %d with its workers, of which %d wait for one", s.InFlight, s.PoolDepth, s.PoolQueued)
 	}
 }
 
@@ -180,6 +196,13 @@ func (t *T) Fatalf(format string, args ...any) {
 	t.tb.Helper()
 	t.Errorf(format, args...)
 	runtime.Goexit()
+}
+
+// must fails the case if err is not nil.
+func (t *T) must(what string, err error) {
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
 }
 
 // Logf prints something.
@@ -321,6 +344,9 @@ func (t *T) check(c *api.Completion) {
 		t.Errorf("completion with Buffer that has Buf of %d bytes, lease %#x: %s", len(c.Buf), uint64(c.Lease), show(c))
 	case !c.Flags.Has(api.Buffer) && (c.Buf != nil || c.Lease != 0):
 		t.Errorf("completion without Buffer that has Buf of %d bytes, lease %#x: %s", len(c.Buf), uint64(c.Lease), show(c))
+	}
+	if c.Flags.Has(api.Buffer) {
+		t.lease(c.Lease)
 	}
 	if opensFDs.Has(op.code) && c.Res >= 0 && op.flags&api.IntoSlot == 0 {
 		t.fds[int(c.Res)] = true

@@ -70,11 +70,12 @@ var settleProcess = sync.OnceFunc(func() {
 type snapshot struct {
 	fds        map[int]string
 	goroutines int
+	mapped     mapped
 }
 
 func takeSnapshot() snapshot {
 	settleProcess()
-	return snapshot{fds: openFDs(), goroutines: runtime.NumGoroutine()}
+	return snapshot{fds: openFDs(), goroutines: runtime.NumGoroutine(), mapped: mappedNow()}
 }
 
 // leaks says what there is more than at the snapshot. Goroutines and closed files need a moment to
@@ -93,6 +94,7 @@ func (s *snapshot) leaks() string {
 		if n := runtime.NumGoroutine(); n > s.goroutines {
 			out = append(out, fmt.Sprintf("%d goroutines, were %d", n, s.goroutines))
 		}
+		out = append(out, mappedNow().more(s.mapped)...)
 		return len(out) == 0
 	})
 	if len(out) == 0 {

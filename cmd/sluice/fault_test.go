@@ -83,13 +83,14 @@ func (e *rottenEngine) Submit(ops []api.Op) (int, error) {
 }
 
 // registerBroken makes the tool have more backends: one whose engines fail when they work, two that are gone
-// after the first engine, with a remedy and without, and two that write wrong data.
+// after the first engine, with a remedy and without, two that write wrong data, and one that gives wrong results.
 func registerBroken() {
 	for name, swap := range map[string]bool{"rotten": false, "muddled": true} {
 		backend.Register(&brokenDriver{name: name, spoil: func(e api.Engine, _ int) (api.Engine, error) {
 			return &rottenEngine{Engine: e, swap: swap}, nil
 		}})
 	}
+	backend.Register(liarDriver{})
 	backend.Register(&brokenDriver{name: "failing", spoil: func(e api.Engine, _ int) (api.Engine, error) {
 		return &brokenEngine{Engine: e}, nil
 	}})

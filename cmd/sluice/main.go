@@ -5,6 +5,7 @@
 //	sluice serve echo         a TCP echo server on any backend
 //	sluice load echo          a client that loads it, and checks every byte
 //	sluice bench --quick      all of it for each backend, in one table
+//	sluice conformance        whether each backend keeps the rules of the contract here
 //	sluice --version          the version of the module
 //
 // Errors are one line on standard error. The exit status is 0, 1 for an error, 2 for a

@@ -194,6 +194,16 @@ func TestErrors(t *testing.T) {
 		{args: "bench --backends auto", want: 2, text: `unknown backend "auto": known are uring, epoll, poll, select, net (see`},
 		{args: "bench", env: "nope", want: 1, text: `SLUICE_BACKEND is "nope"`},
 		{args: "bench --quick --backends net", env: "nope", want: 1, text: `SLUICE_BACKEND is "nope"`},
+		{args: "conformance more", want: 2, text: "no arguments"},
+		{args: "conformance --backend kqueue", want: 2, text: `unknown backend "kqueue"`},
+		{args: "conformance --backend auto", want: 2, text: `unknown backend "auto"`},
+		{args: "conformance --family NOPE", want: 2, text: `there is no family "NOPE" with cases here: there are ACC, `},
+		{args: "conformance --rule SUB-999", want: 2, text: `there is no rule "SUB-999" with cases here: see --list (see`},
+		{args: "conformance --column nope", want: 2, text: `no backend has a column "nope" here: there are block, park, spin`},
+		{args: "conformance --backend epoll --column bare", want: 2, text: `no backend has a column "bare" here`},
+		{args: "conformance --timeout 0s", want: 2, text: "--timeout"},
+		{args: "conformance --timeout soon", want: 2, text: `"--timeout" flag: want a duration such as`},
+		{args: "conformance --rule SUB-1 --html /nonexistent/x.html", want: 1, text: "/nonexistent/x.html"},
 		{args: "help nosuch", want: 2, text: `unknown help topic "nosuch"`},
 		{args: "help serve nosuch", want: 2, text: `unknown help topic "serve nosuch"`},
 		{args: "help probe nosuch", want: 2, text: `unknown help topic "probe nosuch"`},
@@ -216,7 +226,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "--help", "help", "help help", "help serve", "help serve echo", "serve echo --help", "load echo --help", "bench --help", "bench file --help", "bench nop --help", "probe --help"} {
+	for _, args := range []string{"", "--help", "help", "help help", "help serve", "help serve echo", "serve echo --help", "load echo --help", "bench --help", "bench file --help", "bench nop --help", "conformance --help", "probe --help"} {
 		if status, stdout, stderr := sluice(t, strings.Fields(args)...); status != 0 || !strings.Contains(stdout, "Usage:") || stderr != "" {
 			t.Errorf("sluice %s: status %d, %q, %q", args, status, stdout, stderr)
 		}

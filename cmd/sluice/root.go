@@ -61,7 +61,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddCommand(newProbe(), group("serve", "Run a server", newServeEcho()),
-		group("load", "Load a server", newLoadEcho()), newBench())
+		group("load", "Load a server", newLoadEcho()), newBench(), newConformance())
 	// Cobra's own help takes a topic that it does not know for the root.
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {

@@ -206,6 +206,55 @@ func checkRuleIDs(files []*file) []string {
 	return problems
 }
 
+// checkRuleReasons asks that each rule is a line that ends as a sentence does, with the reason below it, up to an empty line or the next rule. It is how
+// the index of the rules is made of the page, too.
+func checkRuleReasons(files []*file) []string {
+	var problems []string
+	for _, f := range files {
+		if f.path != semanticsPage {
+			continue
+		}
+		lines := strings.Split(string(f.src), "\n")
+		for i, line := range lines {
+			m := ruleDefinition.FindStringSubmatch(line)
+			if m == nil {
+				continue
+			}
+			end := i + 1
+			for end < len(lines) && lines[end] != "" && !ruleDefinition.MatchString(lines[end]) {
+				end++
+			}
+			reason, ok := strings.CutPrefix(strings.Join(lines[i+1:end], " "), "Reason: ")
+			switch {
+			case !strings.HasSuffix(line, "."):
+				problems = append(problems, fmt.Sprintf("%s:%d: rule %s is not a line that ends with a full stop", f.path, i+1, m[1]))
+			case !ok || len(reason) < len("ours.") || !strings.HasSuffix(reason, "."):
+				problems = append(problems, fmt.Sprintf("%s:%d: rule %s has no reason: below it, a line that begins \"Reason: \", and a full stop at the end", f.path, i+1, m[1]))
+			}
+		}
+	}
+	return problems
+}
+
+// checkTestingImports keeps package testing, and with it the flags of go test, out of what programs link. Packages that are for tests alone are excepted.
+func checkTestingImports(files []*file) []string {
+	var problems []string
+	for _, f := range goFiles(files) {
+		if f.isTest() || slices.Contains(testPackages, f.pkg()) {
+			continue
+		}
+		for _, im := range importsOf(f) {
+			if im.path == "testing" || strings.HasPrefix(im.path, "testing/") {
+				problems = append(problems, fmt.Sprintf("%s: %s imports %s", im.at, f.pkg(), im.path))
+			}
+		}
+	}
+	return problems
+}
+
+// testPackages are packages for tests alone.
+var testPackages = []string{"internal/readiness/pollertest"}
+
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
 // checkDocLinks follows the relative links of the Markdown pages. A link to a directory is good

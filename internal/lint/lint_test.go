@@ -33,6 +33,8 @@ var rules = []rule{
 	{"machine-paths", "use a relative path, t.TempDir() or a flag.", checkMachinePaths},
 	{"cgo", "there is no cgo in this project: use the raw system call, in internal/sysx or internal/iouring.", checkCgo},
 	{"rule-ids", "docs/SEMANTICS.md defines a rule by a line that begins **ABC-1**, and a case in conformance names it by the string \"ABC-1\"; add the one that is missing.", checkRuleIDs},
+	{"rule-reasons", "write the rule on one line, and \"Reason: \" with the reason and its source below it.", checkRuleReasons},
+	{"testing-imports", "take an interface that *testing.T satisfies, as conformance.Runner; a package for tests alone goes into testPackages.", checkTestingImports},
 	{"doc-links", "correct the link, or write the page.", checkDocLinks},
 	{"make-targets", "name a target that the Makefile has, each with a ## help text.", checkMakeTargets},
 }

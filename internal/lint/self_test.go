@@ -135,6 +135,20 @@ var selfTests = []selfTest{
 	{"rule-ids", "defined twice", sources{semanticsPage: "**SUB-1** All.\n\n**SUB-1** None.\n", "conformance/a.go": "package conformance\n\nvar x = \"SUB-1\"\n"}, "docs/SEMANTICS.md:3: defines SUB-1"},
 	{"rule-ids", "equal", sources{semanticsPage: "**SUB-1** All, see\nSUB-9.\n\n- **CAN-12** None.\n", "conformance/a.go": "package conformance\n\nvar x = []string{\"SUB-1\", \"CAN-12\", \"see SUB-3\"}\n"}, ""},
 
+	{"rule-reasons", "none", sources{semanticsPage: "**SUB-1** All.\n\n**SUB-2** None.\nReason: ours.\n"}, "docs/SEMANTICS.md:1: rule SUB-1 has no reason"},
+	{"rule-reasons", "empty", sources{semanticsPage: "**SUB-1** All.\nReason: .\n"}, "no reason"},
+	{"rule-reasons", "at the end of the page", sources{semanticsPage: "**SUB-1** All."}, "no reason"},
+	{"rule-reasons", "no sentence", sources{semanticsPage: "**SUB-1** All\nReason: ours.\n"}, "full stop"},
+	{"rule-reasons", "open end", sources{semanticsPage: "**SUB-1** All.\nReason: ours.\n## And more\n"}, "no reason"},
+	{"rule-reasons", "given", sources{semanticsPage: "**SUB-1** All.\nReason: ours.\n**SUB-2** None.\nReason: open(2). **Stricter** here,\nand there.\n\nText\n", "docs/A.md": "**SUB-3** x\n"}, ""},
+
+	{"testing-imports", "in a library", sources{"conformance/a.go": importing("conformance", "testing")}, "conformance/a.go:3: conformance imports testing"},
+	{"testing-imports", "a part of it", sources{"api/a.go": importing("api", "testing/iotest")}, "testing/iotest"},
+	{"testing-imports", "in a test, or in what is for tests", sources{
+		"api/a_test.go":                      importing("api", "testing"),
+		"internal/readiness/pollertest/a.go": importing("pollertest", "testing"),
+	}, ""},
+
 	{"doc-links", "dead", sources{"README.md": "[a](docs/A.md)\n"}, "docs/A.md leads nowhere"},
 	{"doc-links", "relative to the page", sources{"docs/B.md": "[a](docs/A.md)\n", "docs/A.md": ""}, "leads nowhere"},
 	{"doc-links", "good", sources{"README.md": "[a](docs/A.md#x), [b](docs), [c](https://example.org), [d](#here)\n", "docs/A.md": "[r](../README.md)\n"}, ""},

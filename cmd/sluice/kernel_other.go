@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// kernel is not known here.
+func kernel() string { return "" }

@@ -1,0 +1,75 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// mapped is what the process has mapped, as far as an engine may have done so.
+type mapped struct {
+	// files are mappings of what no program maps by the way: rings of io_uring and other files that only have an fd, and shared memory.
+	files map[string]int
+	// anonymous counts bytes, those of Go's heap and of its threads among them.
+	anonymous int64
+}
+
+// growths is how often a case is run again that has left anonymous memory behind, which may be Go's own: a heap that grows, or a thread more.
+// Only what grows each time is a leak.
+const growths = 3
+
+// mappedNow reads the mappings of the process. There are none where the platform does not tell.
+func mappedNow() mapped {
+	m := mapped{files: map[string]int{}}
+	list, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return m
+	}
+	for line := range strings.Lines(string(list)) {
+		m.add(line)
+	}
+	return m
+}
+
+// add counts one line of proc_pid_maps(5): addresses, permissions, offset, device, inode, and a path if there is one.
+func (m *mapped) add(line string) {
+	f := strings.Fields(line)
+	if len(f) < 5 {
+		return
+	}
+	path := strings.Join(f[5:], " ")
+	switch {
+	case strings.HasPrefix(path, "anon_inode:"), strings.HasPrefix(path, "/memfd:"), strings.HasPrefix(path, "/dev/zero"):
+		m.files[path]++
+	case path == "" || strings.HasPrefix(path, "[anon:") && !strings.HasPrefix(path, "[anon: Go"):
+		from, to, _ := strings.Cut(f[0], "-")
+		a, errA := strconv.ParseUint(from, 16, 64)
+		b, errB := strconv.ParseUint(to, 16, 64)
+		if errA == nil && errB == nil {
+			m.anonymous += int64(b - a)
+		}
+	}
+}
+
+// more says which mappings of files there are more than in was.
+func (m mapped) more(was mapped) (out []string) {
+	for path, n := range m.files {
+		if n > was.files[path] {
+			out = append(out, fmt.Sprintf("%d mappings of %s, were %d", n, path, was.files[path]))
+		}
+	}
+	return out
+}
+
+// grown is how many bytes of anonymous memory are mapped more than at the snapshot. Memory that an engine leaves to the garbage collector counts only if that does
+// not find it.
+func (s *snapshot) grown() int64 {
+	n := mappedNow().anonymous - s.mapped.anonymous
+	if n > 0 {
+		runtime.GC()
+		n = mappedNow().anonymous - s.mapped.anonymous
+	}
+	return max(n, 0)
+}
