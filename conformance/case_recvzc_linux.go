@@ -36,4 +36,28 @@ var recvZCCardCases = []Case{
 			t.WantCount(g, 4, 4)
 		},
 	},
+	{
+		ID: "ZCR-3", Name: "protocols of Linux",
+		Explanation: "A RecvZC of a raw socket of TCP's number, of multipath TCP, of netlink and of sequenced packets is EPROTONOSUPPORT; TCP over IPv6 will do.",
+		Requires:    recvZCFeats,
+		Ops:         recvZC,
+		Fn: func(t *T) {
+			g := t.ZCGroup(0, 2)
+			for _, s := range [][3]int{
+				{unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_TCP}, {unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP},
+				{unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE}, {unix.AF_UNIX, unix.SOCK_SEQPACKET, 0}, {unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDP},
+			} {
+				fd, err := unix.Socket(s[0], s[1]|unix.SOCK_CLOEXEC, s[2])
+				if err != nil {
+					continue // not in this kernel, or not for this user; the rest are there
+				}
+				t.WantErr(api.RecvZC(t.Own(fd), 0, 1), unix.EPROTONOSUPPORT)
+			}
+			t.wantAvailable(g, 2)
+			fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err == nil {
+				t.WantErr(api.RecvZC(t.Own(fd), 0, 2), unix.ENOTCONN)
+			}
+		},
+	},
 }
