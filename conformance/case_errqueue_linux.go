@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"net/netip"
 	"runtime"
 	"strings"
 
@@ -226,14 +227,15 @@ var errQueueCases = []Case{
 		Requires:    zeroCopy,
 		Ops:         sendZC,
 		Fn: func(t *T) {
-			a := t.toNobody()
-			t.must("setsockopt", unix.SetsockoptInt(a, unix.IPPROTO_IP, unix.IP_RECVERR, 1))
-			t.WantZC(api.SendZC(a, []byte("x"), 2), 1)
-			t.WantErr(api.SendZC(a, []byte("x"), 3), unix.ECONNREFUSED)
-			control := make([]byte, 128)
-			_, n, _, _, err := unix.Recvmsg(a, make([]byte, 8), control, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
-			if err != nil || n == 0 {
-				t.Errorf("the program's own message is gone: %v, with %d bytes of control data", err, n)
+			for _, a := range []int{t.toNobody(), t.toNobody6()} {
+				t.must("setsockopt", unix.SetsockoptInt(a, unix.IPPROTO_IP, unix.IP_RECVERR, 1))
+				t.WantZC(api.SendZC(a, []byte("x"), 2), 1)
+				t.WantErr(api.SendZC(a, []byte("x"), 3), unix.ECONNREFUSED)
+				control := make([]byte, 128)
+				_, n, _, _, err := unix.Recvmsg(a, make([]byte, 8), control, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+				if err != nil || n == 0 {
+					t.Errorf("the program's own message is gone: %v, with %d bytes of control data", err, n)
+				}
 			}
 		},
 	},
@@ -399,6 +401,18 @@ var errQueueCases = []Case{
 			t.noErrors(a)
 		},
 	},
+}
+
+// toNobody6 is toNobody for a socket of IPv6 that is connected by IPv4, whose ICMP errors IP_RECVERR is about.
+func (t *T) toNobody6() int {
+	fd := t.Socket(unix.AF_INET6, unix.SOCK_DGRAM)
+	at := t.nobody()
+	to := &unix.SockaddrInet6{Port: int(at.Port()), Addr: netip.AddrFrom4(at.Addr().As4()).As16()}
+	if err := unix.Connect(fd, to); err != nil {
+		t.Skipf("no IPv6 that goes by IPv4: %v", err)
+	}
+	t.setZeroCopy(fd)
+	return fd
 }
 
 // WantGetSum reads n bytes, whatever they are.

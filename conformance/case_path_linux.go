@@ -72,6 +72,36 @@ func (t *T) xattrFile() (fd int, name, prefix string) {
 
 var linuxPathCases = []Case{
 	{
+		ID: "PTH-9", Name: "flags beside a path that cannot be",
+		Explanation: "Flags that do not exist, or contradict each other, are EINVAL whatever the path is, also one that is empty or too long.",
+		Ops:         openOps | treeOps | api.Ops(api.OpStatx),
+		Fn: func(t *T) {
+			dir, _ := t.Dir()
+			out := new(api.StatxBuf)
+			for path, errno := range map[string]unix.Errno{"": unix.ENOENT, "missing/x": unix.ENOENT, strings.Repeat("a/", 3000): unix.ENAMETOOLONG, strings.Repeat("a", 256): unix.ENAMETOOLONG} {
+				for _, op := range []api.Op{
+					api.Statx(dir, path, 1<<31, unix.STATX_BASIC_STATS, out, 1), api.Statx(dir, path, unix.AT_STATX_FORCE_SYNC|unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS, out, 1),
+					api.Statx(dir, path, 0, 1<<31, out, 1), api.Unlinkat(dir, path, 1<<15, 1),
+					api.Renameat(dir, path, dir, path, 1<<15, 1), api.Renameat(dir, path, dir, "y", unix.RENAME_EXCHANGE|unix.RENAME_NOREPLACE, 1), api.Renameat(dir, "y", dir, path, 1<<15, 1),
+					api.Linkat(dir, path, dir, path, 1<<15, 1), api.Linkat(dir, "y", dir, path, 1<<15, 1), api.Openat(dir, path, unix.O_TMPFILE, 0o600, 1),
+					api.Openat2(dir, path, &api.OpenHow{Flags: 1 << 60}, 1),
+				} {
+					t.WantErr(op, unix.EINVAL)
+					if t.Failed() {
+						t.Fatalf("that was a %v of %q and %q with the flags %#x", op.Code, op.Args.Path, op.Args.NewPath, op.Arg)
+					}
+				}
+				for _, op := range []api.Op{
+					api.Statx(dir, path, 0, unix.STATX_BASIC_STATS, out, 1), api.Unlinkat(dir, path, 0, 1), api.Mkdirat(dir, path, 0o700, 1),
+					api.Renameat(dir, path, dir, path, 0, 1), api.Linkat(dir, path, dir, path, 0, 1), api.Openat(dir, path, unix.O_RDONLY, 0, 1),
+					api.Openat2(dir, path, &api.OpenHow{}, 1),
+				} {
+					t.WantErr(op, errno)
+				}
+			}
+		},
+	},
+	{
 		ID: "PTH-2", Name: "flags that only Linux has",
 		Explanation: "O_PATH, O_TMPFILE, O_DIRECT and the rest give the fd that open(2) gives, and flags that Openat does not know are ignored.",
 		Ops:         openOps,

@@ -127,6 +127,18 @@ func encodeRange(q *iouring.SQE, s *core.Slot) {
 	}
 }
 
+// badPath says whether an operation has failed for a path that is empty, or too long. io_uring looks at that first, and the system calls at flags (measured on 6.18).
+func badPath(op *api.Op, res int32) bool {
+	switch {
+	case op.Args == nil:
+	case res == -int32(unix.ENAMETOOLONG):
+		return true
+	case res == -int32(unix.ENOENT):
+		return op.Args.Path == "" || op.Args.NewPath == "" && (op.Code == api.OpRenameat || op.Code == api.OpLinkat)
+	}
+	return false
+}
+
 // argsDone takes in the result of one of argOps.
 func (d *driver) argsDone(s *core.Slot, res int32) {
 	switch {
@@ -136,6 +148,8 @@ func (d *driver) argsDone(s *core.Slot, res int32) {
 		d.resume(s)
 	case res == -int32(unix.EAGAIN) && opens(s) && !s.Ending() && s.Paths.Waits():
 		d.put(s)
+	case badPath(&s.Op, res) && s.Persona == 0 && !s.Ending():
+		d.start(s)
 	case res >= 0 && opens(s):
 		d.count.Enters++
 		attempt.Opened(s, res)

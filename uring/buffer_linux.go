@@ -309,17 +309,31 @@ func (d *driver) selectFailed(s *core.Slot, res int32) {
 // noBuffer is called when the kernel has found no buffer. A multishot looks for one before it knows of data, where the socket does not tell how much there
 // is (datagrams; Unix streams before Linux 6.17), and by now some may be back. It is due when there is data, and no buffer still.
 func (d *driver) noBuffer(s *core.Slot) {
-	if s.Group.Available() == 0 && !s.Ending() {
-		d.count.Enters++
-		got, errno := sysx.Poll1(s.Op.FD, api.PollIn)
-		switch {
-		case errno != 0 || got != 0:
-			d.e.End(s, -int32(core.OutOfBuffers(s)))
-			return
-		case s.Op.Flags&api.DontWait != 0:
-			d.e.End(s, -int32(unix.EAGAIN))
-			return
-		}
+	if s.Ending() || !d.hasNone(s.Group) {
+		d.goOn(s)
+		return
 	}
-	d.goOn(s)
+	d.count.Enters++
+	got, errno := sysx.Poll1(s.Op.FD, api.PollIn)
+	switch {
+	case errno != 0 || got != 0:
+		d.e.End(s, -int32(core.OutOfBuffers(s)))
+	case s.Op.Flags&api.DontWait != 0:
+		d.e.End(s, -int32(unix.EAGAIN))
+	default:
+		s.Leg &^= polled
+		setLeg(s, kindPoll)
+		d.put(s)
+	}
+}
+
+// hasNone says whether the kernel has no buffer of a group left. Not all that it has taken are out: a read of a file on a disk has one until it ends, which may be
+// long, and what asked again meanwhile would turn in a circle.
+func (d *driver) hasNone(g *core.Group) bool {
+	if g.Available() == 0 {
+		return true
+	}
+	d.count.Enters++
+	head, err := d.ring.PbufStatus(g.ID())
+	return err == nil && uint16(head) == d.groups[g.ID()].ring.Tail()
 }

@@ -8,10 +8,12 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/core"
 )
 
 // pages is memory outside of the Go heap.
@@ -226,6 +228,78 @@ func TestRestrictedBuffers(t *testing.T) {
 		}
 		if _, err := e.Submit([]api.Op{api.Read(fd, mem, 0, 3)}); !errors.Is(err, api.ErrUnsupported) {
 			t.Errorf("a plain read: %v", err)
+		}
+	}
+}
+
+// TestBufferThatIsNotOut: a buffer that the kernel has taken for what has not ended is none for others, which are told so when there is data, and do not ask
+// again and again until then.
+func TestBufferThatIsNotOut(t *testing.T) {
+	e := open(t, nil)
+	d := driverOf(e)
+	if !d.kern.Has(api.KernBufferRings | api.KernMultishotRecv) {
+		t.Skip("the kernel hands out no buffers")
+	}
+	g, err := e.NewBufferGroup(api.BufferGroupOptions{ID: 3, Count: 1, Size: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.ring.PbufStatus(3); err != nil {
+		t.Skip("the kernel does not tell how many buffers it has left:", err)
+	}
+	take := func() { // what a read that is under way has done
+		zero, err := os.Open("/dev/zero")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer zero.Close()
+		d.flush()
+		q := d.sqe()
+		q.PrepRead(int32(zero.Fd()), nil, 16, 0)
+		q.SetBufferGroup(3)
+		q.UserData = kindIgnore << kindShift
+		submit(t, e, api.Nop(9))
+		want(t, wait(t, e, 1)[0], 9, 0)
+	}
+	a, b := pair(t)
+	for _, op := range []api.Op{api.RecvBuffer(a, 3, 1), api.RecvMultishot(a, 3, 1), api.ReadBuffer(a, 3, api.CurrentPosition, 1)} {
+		for _, later := range []bool{false, true} {
+			take()
+			put := func() {
+				if _, err := unix.Write(b, []byte("data")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !later {
+				put()
+			}
+			submit(t, e, op)
+			if later {
+				before := e.Stats().Enters
+				for range 5 {
+					if n, err := e.Complete(make([]api.Completion, 1), api.Wait{Min: 1, Deadline: api.After(2 * time.Millisecond)}); n != 0 || err != nil {
+						t.Fatalf("%v: %d completions, %v, while there is no data", op.Code, n, err)
+					}
+				}
+				if n := e.Stats().Enters - before; n > 100 {
+					t.Errorf("%v: %d system calls while there is no data", op.Code, n)
+				}
+				put()
+			}
+			want(t, wait(t, e, 1)[0], 1, -int(unix.ENOBUFS))
+			d.Recycle(g.(*core.Group), 0)
+			submit(t, e, op)
+			c := wait(t, e, 1)[0]
+			if c.Res != 4 || string(c.Buf) != "data" {
+				t.Fatalf("%v: %d bytes (%v), %q, once the buffer is back", op.Code, c.Res, c.Err(), c.Buf)
+			}
+			if c.More() {
+				submit(t, e, api.Cancel(c.ID, 2))
+				wait(t, e, 2)
+			}
+			if err := g.Release(c.Lease); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -62,10 +62,8 @@ func (t *Tries) Try(s *core.Slot) (int32, Verdict) {
 		return t.recvMsg(s)
 	case api.OpSendMsg:
 		return t.sendMsg(s)
-	case api.OpSendZC:
+	case api.OpSendZC, api.OpSendMsgZC:
 		return t.sendZC(s)
-	case api.OpSendMsgZC:
-		return t.sendMsgZC(s)
 	case api.OpAccept:
 		return t.accept(s)
 	case api.OpConnect:

@@ -73,7 +73,7 @@ func (t *Tries) sender(s *core.Slot) *sender {
 			return nil
 		}
 	}
-	t.Calls += 5
+	t.Calls += 6
 	if !sysx.SendsZeroCopy(s.Op.FD) {
 		s.FD.Kind |= copies
 		return nil
@@ -242,29 +242,9 @@ func (z *ZeroCopy) Close() {
 }
 
 func (t *Tries) sendZC(s *core.Slot) (int32, Verdict) {
-	r := t.sender(s)
-	for {
-		flags := int(s.Op.Arg) | sysx.MsgDontWait
-		if r != nil {
-			flags |= sysx.MsgZeroCopy
-		}
-		t.Calls++
-		n, errno := sysx.Send(s.Op.FD, s.Op.Buf[s.Done:], flags)
-		r, errno = t.sentZC(r, s, n, errno)
-		if errno == errCopy {
-			continue
-		}
-		if errno != 0 || !t.goesOn(s, n, len(s.Op.Buf)) {
-			return outcome(s, int(s.Done)+n, errno, Writable)
-		}
-	}
-}
-
-func (t *Tries) sendMsgZC(s *core.Slot) (int32, Verdict) {
-	m := s.NeedMsg()
-	if s.Phase == phaseNew {
+	if s.Op.Code == api.OpSendMsgZC && s.Phase == phaseNew {
 		s.Phase = phaseSet
-		if errno := SetMsg(&s.Op, m); errno != 0 {
+		if errno := SetMsg(&s.Op, s.NeedMsg()); errno != 0 {
 			return -int32(errno), Done
 		}
 	}
@@ -274,9 +254,7 @@ func (t *Tries) sendMsgZC(s *core.Slot) (int32, Verdict) {
 		if r != nil {
 			flags |= sysx.MsgZeroCopy
 		}
-		t.Calls++
-		total := int(s.Done) + m.Len()
-		n, errno := sysx.SendMsg(s.Op.FD, m, flags)
+		n, total, errno := t.sendPart(s, flags)
 		r, errno = t.sentZC(r, s, n, errno)
 		if errno == errCopy {
 			continue
@@ -284,8 +262,21 @@ func (t *Tries) sendMsgZC(s *core.Slot) (int32, Verdict) {
 		if errno != 0 || !t.goesOn(s, n, total) {
 			return outcome(s, int(s.Done)+n, errno, Writable)
 		}
-		m.Advance(n)
+		if s.Op.Code == api.OpSendMsgZC {
+			s.Msg.Advance(n)
+		}
 	}
+}
+
+// sendPart sends once what is left of total bytes.
+func (t *Tries) sendPart(s *core.Slot, flags int) (n, total int, errno syscall.Errno) {
+	t.Calls++
+	if s.Op.Code == api.OpSendZC {
+		n, errno = sysx.Send(s.Op.FD, s.Op.Buf[s.Done:], flags)
+		return n, len(s.Op.Buf), errno
+	}
+	n, errno = sysx.SendMsg(s.Op.FD, s.Msg, flags)
+	return n, int(s.Done) + s.Msg.Len(), errno
 }
 
 // errCopy says that the send is to be made again, by copying. No system call has this errno.

@@ -11,7 +11,7 @@ import (
 const MsgZeroCopy = unix.MSG_ZEROCOPY
 
 // SendsZeroCopy says whether MSG_ZEROCOPY has an effect on a socket whose error queue has nothing but notifications of it: it is TCP or UDP, the program
-// has set SO_ZEROCOPY, and has asked neither for time stamps nor for ICMP errors, which would come the same way. It makes up to 5 system calls.
+// has set SO_ZEROCOPY, and has asked neither for time stamps nor for ICMP errors, which would come the same way. It makes up to 6 system calls.
 func SendsZeroCopy(fd int32) bool {
 	if !IsZeroCopy(fd) {
 		return false
@@ -22,17 +22,17 @@ func SendsZeroCopy(fd int32) bool {
 	if on, errno := sockopt(fd, unix.SO_TIMESTAMPING); errno != 0 || on != 0 {
 		return false
 	}
-	level, name := int32(unix.IPPROTO_IP), int32(unix.IP_RECVERR)
-	switch family, errno := SocketFamily(fd); {
-	case errno != 0:
-		return false
-	case family == unix.AF_INET6:
-		level, name = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
-	}
+	family, errno := SocketFamily(fd)
+	// A socket of IPv6 has the errors of IPv4, too, when it is connected by that.
+	return errno == 0 && !isOn(fd, unix.IPPROTO_IP, unix.IP_RECVERR) && (family != unix.AF_INET6 || !isOn(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR))
+}
+
+// isOn says whether an option of a socket is on, or cannot be read.
+func isOn(fd, level, name int32) bool {
 	var v int32
 	// SAFETY: v is a local of this frame, as large as the slice says.
 	_, errno := Getsockopt(fd, level, name, unsafe.Slice((*byte)(unsafe.Pointer(&v)), unsafe.Sizeof(v)))
-	return errno == 0 && v == 0
+	return errno != 0 || v != 0
 }
 
 // IsZeroCopy says whether the program has set SO_ZEROCOPY.
