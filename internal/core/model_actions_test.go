@@ -11,7 +11,7 @@ import (
 
 // runModel is one life of an engine.
 func runModel(t *rapid.T, fds []int) {
-	m := &model{t: t, fds: fds, byID: map[api.OpID]*modelOp{}, closing: map[int32]bool{}}
+	m := &model{t: t, fds: fds, byID: map[api.OpID]*modelOp{}, closing: map[int32]bool{}, seen: map[api.Lease]bool{}}
 	m.d = &script{m: m}
 	opt, err := (&api.Options{MaxInFlight: 4 + m.n(60, "MaxInFlight")}).WithDefaults()
 	if err != nil {
@@ -107,7 +107,7 @@ func (m *model) batch() (ops []api.Op) {
 }
 
 func (m *model) operation(fd int, buf []byte, tag uint64) api.Op {
-	switch m.n(20, "op") {
+	switch m.n(22, "op") {
 	case 0, 1, 2:
 		op := api.Recv(fd, buf, tag)
 		return op.With([]api.OpFlags{0, api.DontWait, api.Unordered, api.WaitAll}[m.n(4, "flags")])
@@ -133,7 +133,7 @@ func (m *model) operation(fd int, buf []byte, tag uint64) api.Op {
 		return api.RecvBuffer(fd, 1, tag)
 	case 14:
 		return api.Read(fd, buf, api.CurrentPosition*int64(m.n(2, "at")), tag)
-	case 15:
+	case 15, 19, 20:
 		return api.Splice(fd, api.CurrentPosition, m.fds[m.n(len(m.fds), "fd2")], api.CurrentPosition, 4, 0, tag)
 	case 16:
 		return api.Timeout(time.Hour, tag)

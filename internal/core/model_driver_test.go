@@ -75,6 +75,7 @@ func (d *script) Rearm(s *Slot) {
 	if !slices.Contains(d.begun, s) {
 		d.m.fail("a poll is to begin anew that the driver does not have")
 	}
+	d.m.byID[s.ID()].resting = 0
 }
 
 func (d *script) Start(s *Slot) {
@@ -85,7 +86,10 @@ func (d *script) Start(s *Slot) {
 	}
 	m.t.Logf("start %d", o.at)
 	m.checkStart(o)
-	o.begun = true
+	o.begun, o.began = true, api.Now()
+	if s.Group != nil && s.Group.closing {
+		m.fail("operation %d has been started on a group that is being closed", o.at)
+	}
 	if d.e.ending && s.Op.Code != api.OpClose {
 		m.fail("%v has been started while the engine is being closed", s.Op.Code)
 	}
@@ -209,6 +213,7 @@ func (d *script) emit(s *Slot) {
 		m.expect(o)
 		d.e.Emit(s, 1)
 		if s.Op.Flags&api.Level != 0 {
+			o.resting = 1
 			d.e.Rest(s)
 		}
 		return
@@ -291,7 +296,7 @@ func (d *script) Turn(_ int, wait time.Duration) error {
 	}
 	for ; n > 0 && len(d.begun) > 0; n-- {
 		s := d.begun[m.n(len(d.begun), "which")]
-		if s.Op.Flags&api.Multishot != 0 && !d.eager && m.odds(2, "more") {
+		if s.Op.Flags&api.Multishot != 0 && m.byID[s.ID()].resting == 0 && !d.eager && m.odds(2, "more") {
 			d.emit(s)
 			continue
 		}
@@ -309,8 +314,11 @@ func (d *script) sleep(wait time.Duration) {
 	switch m.n(4, "while it sleeps") {
 	case 1:
 		m.wake()
+		m.heard()
 	case 2:
-		m.post()
+		if m.post() {
+			m.heard()
+		}
 	case 3:
 		if wait > 0 {
 			pass(min(wait, time.Duration(m.n(40, "µs"))*time.Microsecond))

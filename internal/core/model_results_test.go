@@ -75,11 +75,10 @@ func (m *model) checkBuffer(o *modelOp, c *api.Completion) {
 	if !slices.Equal(c.Buf, l.want) || int(c.Res) != len(l.want) {
 		m.fail("operation %d has %v in its buffer, want %v", o.at, c.Buf, l.want)
 	}
-	for _, other := range m.leases {
-		if other.l == c.Lease {
-			m.fail("the lease %#x is given out twice", uint64(c.Lease))
-		}
+	if m.seen[c.Lease] {
+		m.fail("the lease %#x is given out twice", uint64(c.Lease))
 	}
+	m.seen[c.Lease] = true
 	l.l, l.buf = c.Lease, c.Buf
 	m.leases = append(m.leases, l)
 }

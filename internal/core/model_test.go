@@ -13,6 +13,7 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/internal/optab"
+	"github.com/sluiceio/sluice/internal/sysx"
 )
 
 // model is what an engine over the driver script should do. The clock is that of a testing/synctest bubble: it stands still but while the
@@ -35,10 +36,11 @@ type model struct {
 	past     bool       // the present Complete has made a Turn since
 	posted   []uint64
 	leases   []leased
-	closing  map[int32]bool // fds that a Close has been submitted for
-	released int            // leases of the present group
-	mark     byte           // in the last buffer that was filled
-	closed   bool           // the engine is being closed: anything may be cancelled
+	seen     map[api.Lease]bool // all leases that there were
+	closing  map[int32]bool     // fds that a Close has been submitted for
+	released int                // leases of the present group
+	mark     byte               // in the last buffer that was filled
+	closed   bool               // the engine is being closed: anything may be cancelled
 }
 
 // modelOp is what the model knows of one operation.
@@ -56,9 +58,11 @@ type modelOp struct {
 	gave, moved    int32    // what the driver has ended it with, and what it had moved
 	emitted        int      // completions with More that are to come, of all kinds
 	bufs           []leased // the buffers of those that are to come
-	wanted         bool     // somebody has asked for its end
-	told           bool     // its last completion has been seen
-	result         bool     // its result has been seen, and a notification is to come
+	resting        int      // a level-triggered poll has reported, and so many calls of Complete have gone by
+	began          api.Instant
+	wanted         bool // somebody has asked for its end
+	told           bool // its last completion has been seen
+	result         bool // its result has been seen, and a notification is to come
 	res            int32
 	m              *model
 }
@@ -199,12 +203,23 @@ func (o *modelOp) due() api.Instant {
 	if o.refused || o.given || o.m.settled(o) || o.op.Code == api.OpClose || o.op.Code == api.OpCancel { // the last two cannot be stopped
 		return 0
 	}
+	if t := o.m.target(o); t != nil && t.begun && !t.given && !t.refused {
+		return t.began.Add(time.Duration(o.op.Off))
+	}
 	if o.op.Code == api.OpTimeout && o.hi == o.lo {
 		if end := o.since.Add(time.Duration(o.op.Off)); at == 0 || end < at {
 			at = end
 		}
 	}
 	return at
+}
+
+// target is the operation that o, if it is a LinkTimeout, is about; or nil.
+func (m *model) target(o *modelOp) *modelOp {
+	if o.op.Code != api.OpLinkTimeout || o.at == o.unit {
+		return nil
+	}
+	return m.ops[o.at-1]
 }
 
 // mayEnd says whether there is a reason to end o early: that of mayCancel, or its deadline.
@@ -366,6 +381,20 @@ func (m *model) look() {
 	}
 }
 
+// turns checks that all whose turn has come have been started.
+func (m *model) turns() {
+	all := m.pending()
+	for _, o := range all {
+		if m.e.slots.lookup(o.op.ID).state != stateQueued {
+			continue
+		}
+		first := !slices.ContainsFunc(all, func(p *modelOp) bool { return p != o && p.shares(o) && !m.settled(p) })
+		if first || o.op.Flags&api.DontWait != 0 {
+			m.fail("operation %d waits in a queue: is it the first %v, flags %#x", o.at, first, uint32(o.op.Flags))
+		}
+	}
+}
+
 // inFlight counts the operations that have not ended, or whose last completion is kept.
 func (m *model) inFlight() (n uint64) {
 	n = uint64(len(m.pending()))
@@ -377,12 +406,21 @@ func (m *model) inFlight() (n uint64) {
 	return n
 }
 
+// heard checks that the engine, which sleeps, is woken.
+func (m *model) heard() {
+	if got, errno := sysx.Poll1(m.e.WakeFD(), api.PollIn); errno != 0 || got == 0 {
+		m.fail("the engine sleeps, and nothing wakes it (%v)", errno)
+	}
+	m.e.Woken()
+}
+
 func (m *model) wake() {
 	m.apart(func() error { return m.e.Wake() })
 	m.woken, m.past = true, false
 }
 
-func (m *model) post() {
+// post posts something, and says whether there was room.
+func (m *model) post() bool {
 	tag := uint64(len(m.posted) + 1000 + m.tick*100)
 	full := false
 	m.apart(func() error {
@@ -398,6 +436,7 @@ func (m *model) post() {
 	} else if len(m.posted) < m.e.opt.MaxInFlight {
 		m.fail("there is no room to post, and only %d are there", len(m.posted))
 	}
+	return !full
 }
 
 // apart calls f in another goroutine.
@@ -431,6 +470,14 @@ func (m *model) complete(room int, w api.Wait) {
 		}
 	}
 	m.look()
+	m.turns()
+	for _, o := range m.pending() {
+		if o.resting > 0 && !o.wanted && room == 64 {
+			if o.resting++; o.resting > 4 {
+				m.fail("the level-triggered poll %d does not begin anew", o.at)
+			}
+		}
+	}
 }
 
 // quiet lets the driver end all that it has, and checks that nothing goes on without a reason.
@@ -512,6 +559,13 @@ func (m *model) cancelSync(op api.Op, limit time.Duration) {
 	m.want(&op, op.Target, math.MaxInt)
 	start := api.Now()
 	_, err := m.e.CancelSync(op, limit)
+	if err == nil {
+		for _, id := range m.e.sync.hit {
+			if m.e.Unsettled(id) != nil {
+				m.fail("CancelSync has returned, and operation %d, which it is about, goes on", m.byID[id].at)
+			}
+		}
+	}
 	var errno syscall.Errno
 	switch {
 	case err == nil, errors.As(err, &errno), errors.Is(err, api.ErrQueueFull):

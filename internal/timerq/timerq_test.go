@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // model is what Queue should do, by a slice in the order of expiry.
@@ -61,44 +63,53 @@ func (q *Queue) verify() error {
 }
 
 func TestAgainstModel(t *testing.T) {
-	for seed := range uint64(50) {
-		rnd := rand.New(rand.NewPCG(seed, 1))
-		ids, span := 1+rnd.IntN(120), 1+rnd.Int64N(60) // a small span makes many equal deadlines
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.Int32Range(0, rapid.Int32Range(0, 120).Draw(t, "ids"))
+		when := rapid.Int64Range(-30, rapid.Int64Range(-30, 30).Draw(t, "span")) // a small one makes many equal deadlines
 		var q Queue
 		var m model
-		for step := range 2000 {
-			id, when := int32(rnd.IntN(ids)), rnd.Int64N(span)-span/2
-			switch rnd.IntN(5) {
-			case 0, 1, 2:
-				q.Push(when, id)
-				m.push(when, id)
-			case 3:
+		pop := func(t *rapid.T, now int64) {
+			got, ok := q.PopExpired(now)
+			if want := len(m) > 0 && m[0].when <= now; ok != want || ok && got != m[0].id {
+				t.Fatalf("PopExpired = %d, %v, want %v of %v", got, ok, want, m)
+			}
+			if ok {
+				m.remove(got)
+			}
+		}
+		push := func(t *rapid.T) {
+			when, id := when.Draw(t, "when"), id.Draw(t, "id")
+			q.Push(when, id)
+			m.push(when, id)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"push":  push,
+			"push2": push,
+			"pushes": func(t *rapid.T) {
+				for range rapid.IntRange(0, 40).Draw(t, "n") {
+					push(t)
+				}
+			},
+			"remove": func(t *rapid.T) {
+				id := id.Draw(t, "id")
 				if got, want := q.Remove(id), m.remove(id); got != want {
-					t.Fatalf("seed %d step %d: Remove(%d) = %v, want %v", seed, step, id, got, want)
+					t.Fatalf("Remove(%d) = %v, want %v", id, got, want)
 				}
-			case 4:
-				now := rnd.Int64N(span) - span/2
-				got, ok := q.PopExpired(now)
-				if want := len(m) > 0 && m[0].when <= now; ok != want || ok && got != m[0].id {
-					t.Fatalf("seed %d step %d: PopExpired = %d, %v, want %v of %v", seed, step, got, ok, want, m)
+			},
+			"pop": func(t *rapid.T) { pop(t, when.Draw(t, "now")) },
+			"": func(t *rapid.T) {
+				if err := q.verify(); err != nil {
+					t.Fatal(err)
 				}
-				if ok {
-					m.remove(got)
+				if when, ok := q.Next(); q.Len() != len(m) || ok != (len(m) > 0) || ok && when != m[0].when {
+					t.Fatalf("Len %d Next %d %v, model %v", q.Len(), when, ok, m)
 				}
-			}
-			if err := q.verify(); err != nil {
-				t.Fatalf("seed %d step %d: %v", seed, step, err)
-			}
-			if when, ok := q.Next(); q.Len() != len(m) || ok != (len(m) > 0) || ok && when != m[0].when {
-				t.Fatalf("seed %d step %d: Len %d Next %d %v, model %v", seed, step, q.Len(), when, ok, m)
-			}
+			},
+		})
+		for len(m) > 0 {
+			pop(t, math.MaxInt64)
 		}
-		for _, e := range m {
-			if id, ok := q.PopExpired(math.MaxInt64); !ok || id != e.id {
-				t.Fatalf("seed %d: drained %d, %v, want %d", seed, id, ok, e.id)
-			}
-		}
-	}
+	})
 }
 
 func TestEqualDeadlinesAreFIFO(t *testing.T) {
