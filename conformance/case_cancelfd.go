@@ -178,6 +178,33 @@ var cancelFDCases = []Case{
 		},
 	},
 	{
+		ID: "CAN-10", Name: "send to a peer that sends no more",
+		Explanation: "A cancelled send that has moved bytes completes with their number, and the answer is 0, when the peer has stopped sending, too.",
+		Requires:    api.FeatWaitAll,
+		Ops:         cancelSendOps,
+		Fn: func(t *T) {
+			t.EachStream(func(a, b int) {
+				t.SmallBuffers(a, b)
+				data := pattern(1 << 20)
+				t.must("shutdown", unix.Shutdown(b, unix.SHUT_WR))
+				id := t.Submit(api.Send(a, []byte(data), 1).With(api.WaitAll))[0]
+				for range 200 { // the kernel may try anew each time
+					t.Perform()
+				}
+				t.StillPending(1)
+				t.Submit(api.Cancel(id, 2))
+				c := t.Await(1)
+				if c.Res <= 0 || int(c.Res) >= len(data) {
+					t.Fatalf("a send of 1 MiB that was cancelled on a full socket gave %s", show(&c))
+				}
+				t.AwaitRes(2, 0)
+				t.must("shutdown", unix.Shutdown(a, unix.SHUT_WR))
+				t.WantGet(b, data[:c.Res])
+				t.WantEnd(b)
+			})
+		},
+	},
+	{
 		ID: "CAN-11", Name: "buffer is let go",
 		Explanation: "After its last completion a cancelled receive touches its buffer no more, and takes no data.",
 		Needs:       NeedStreams,

@@ -532,6 +532,21 @@ var linkFileCases = []Case{
 		},
 	},
 	{
+		ID: "LNK-15", Name: "close of the fd of a whole chain",
+		Explanation: "What stands behind a HardLink on the same fd ends with ErrCanceled, too, and no operation reaches a new file with its number.",
+		Requires:    api.FeatChains | api.FeatSafeClose,
+		Ops:         chainOps | api.Ops(api.OpClose),
+		Fn: func(t *T) {
+			for range 20 {
+				a, _ := t.Pair(false)
+				t.Submit(api.Recv(a, make([]byte, 1), 1).With(api.HardLink), api.Send(a, []byte("x"), 2).With(api.HardLink), api.Nop(3))
+				t.StillPending(1, 2, 3)
+				t.Submit(api.Close(a, 4))
+				t.Sequence(append(allOf(1, 3, ecanceled), result{4, 0})...)
+			}
+		},
+	},
+	{
 		ID: "LNK-15", Name: "close in the same chain",
 		Explanation: "A Close in a chain is performed in its turn, and ends what stands behind it on the same fd.",
 		Needs:       NeedStreams,

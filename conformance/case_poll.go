@@ -133,6 +133,23 @@ var pollCases = []Case{
 		},
 	},
 	{
+		ID: "POL-3", Name: "hang-up for one that waits for room",
+		Explanation: "A poll for PollOut of what is never writable hears that the peer has gone, with and without data that was not read.",
+		Ops:         pollOps,
+		Fn: func(t *T) {
+			for _, unread := range []bool{false, true} {
+				r, w := t.Pipe(false)
+				if unread {
+					t.Put(w, "x")
+				}
+				t.Submit(api.Poll(r, api.PollOut, 1))
+				t.StillPending(1)
+				t.CloseNow(w)
+				t.Prompt(1, api.PollHup)
+			}
+		},
+	},
+	{
 		ID: "POL-4", Name: "regular files and devices",
 		Explanation: "A regular file has PollIn and PollOut at once, and so has /dev/null.",
 		Ops:         pollOps,

@@ -46,7 +46,9 @@ var _ readiness.Poller = (*poller)(nil)
 
 func newPoller() (readiness.Poller, error) { return &poller{}, nil }
 
-func (p *poller) Traits() readiness.Traits { return readiness.Traits{MaxFD: sysx.SelectMax} }
+func (p *poller) Traits() readiness.Traits {
+	return readiness.Traits{MaxFD: sysx.SelectMax, HangupReadable: true}
+}
 
 func (p *poller) PollFD() int { return -1 }
 

@@ -34,6 +34,10 @@ func (d *driver) dispatch(userData uint64, res int32, flags uint32) {
 	if flags&more != 0 && zeroCopyOps.Has(s.Op.Code) {
 		s.Notifs++
 	}
+	asked := len(d.asks) > len(d.freeAsks)
+	if asked && cutShort(s, res) {
+		d.cut(s)
+	}
 	switch {
 	case res == -int32(unix.EBADF) && s.ByPlace && !d.forbids(s):
 		d.refused(s)
@@ -44,7 +48,7 @@ func (d *driver) dispatch(userData uint64, res int32, flags uint32) {
 	default:
 		d.ended(s, res, flags)
 	}
-	if len(d.asks) > len(d.freeAsks) {
+	if asked {
 		d.finished(id, res)
 	}
 }

@@ -174,6 +174,10 @@ func (e *Engine) goOn(s *Slot, ok, silent bool) {
 		e.cancelRest(s, silent)
 		return
 	}
+	if e.closedOver(s) {
+		e.cancelRest(s, false)
+		return
+	}
 	e.chained--
 	s.state = stateSubmitted
 	s.fdPrev = none

@@ -81,6 +81,19 @@ func (e *Engine) cutOn(n int32) {
 	})
 }
 
+// closedOver says whether a Close is under way of a file that s is on, which was submitted before it and has waited in its chain until now. The
+// Close comes first in the run queue: to s, the number would be no file's, or another's.
+func (e *Engine) closedOver(s *Slot) bool {
+	over := func(op *api.Op) bool {
+		if !byFD(op) || !e.fds.has(op.FD) {
+			return false
+		}
+		f := e.fds.get(op.FD)
+		return f.closing != none && s.seq < e.slots.at(f.closing).seq
+	}
+	return over(&s.Op) || s.mate != none && over(&e.slots.at(s.mate).Op)
+}
+
 // refusal is what an operation ends with that comes to a file which is being closed, or is none. If it was submitted before the
 // close, it has waited in a chain until now.
 func (e *Engine) refusal(f *FD, s *Slot) int32 {

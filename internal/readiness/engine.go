@@ -29,15 +29,16 @@ const (
 
 // driver implements core.Driver over a Poller.
 type driver struct {
-	e      *core.Engine
-	p      Poller
-	edge   bool
-	try    attempt.Tries
-	fds    []*file // by fd; grown to the largest
-	evs    []Event
-	pool   workers.Pool
-	futex  futexq.Queue
-	direct direct
+	e              *core.Engine
+	p              Poller
+	edge           bool
+	hangupReadable bool // Traits.HangupReadable
+	try            attempt.Tries
+	fds            []*file // by fd; grown to the largest
+	evs            []Event
+	pool           workers.Pool
+	futex          futexq.Queue
+	direct         direct
 
 	ready   []*file // have something to do that the last turn left over
 	spare   []*file
@@ -83,7 +84,7 @@ func New(name string, o *api.Options, p Poller) (api.Engine, error) {
 		return nil, err
 	}
 	opt.Ring.Attach = nil // is ignored, and may go
-	d := &driver{p: p, edge: p.Traits().EdgeTriggered, evs: make([]Event, eventBatch)}
+	d := &driver{p: p, edge: p.Traits().EdgeTriggered, hangupReadable: p.Traits().HangupReadable, evs: make([]Event, eventBatch)}
 	e, err := core.New(name, opt, Features(p.PollFD() >= 0), d)
 	if err != nil {
 		p.Close()

@@ -30,6 +30,9 @@ type Traits struct {
 	// and report each change once. Level-triggered ones report what holds on
 	// every Wait, for the armed interest only.
 	EdgeTriggered bool
+	// HangupReadable says that a hang-up is reported only to those who wait for
+	// Readable, and never as Hangup, which is how select(2) has it.
+	HangupReadable bool
 	// MaxFD is the first fd that cannot be armed, 0 for no limit.
 	MaxFD int
 }

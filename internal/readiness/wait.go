@@ -80,7 +80,7 @@ func (d *driver) touch(f *file) {
 }
 
 // interest is what the waiters of f wait for.
-func (f *file) interest() (in Interest) {
+func (d *driver) interest(f *file) (in Interest) {
 	if f.first[optab.Read] != nil {
 		in |= Readable
 	}
@@ -93,6 +93,9 @@ func (f *file) interest() (in Interest) {
 			continue
 		}
 		in |= interestOf(s)
+		if s.Op.Code == api.OpPoll && d.hangupReadable {
+			in |= Readable // a hang-up is for whoever polls, whatever for
+		}
 	}
 	return in
 }
@@ -135,7 +138,7 @@ func (d *driver) arm() {
 }
 
 func (d *driver) armOne(f *file) {
-	want := f.interest()
+	want := d.interest(f)
 	if want == f.watch || d.edge && want == 0 {
 		return
 	}
@@ -163,7 +166,7 @@ func (d *driver) renew() {
 	d.busy = 0
 	for _, f := range d.verify {
 		f.doubted = false
-		if f.interest() == 0 || f.watch == 0 {
+		if d.interest(f) == 0 || f.watch == 0 {
 			continue
 		}
 		d.count.Enters++

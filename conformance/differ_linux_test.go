@@ -1,0 +1,178 @@
+package conformance_test
+
+import (
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/conformance/script"
+	"github.com/sluiceio/sluice/internal/matrix"
+)
+
+// player is something that programs run on.
+type player struct {
+	name string
+	open func() (script.Machine, error)
+}
+
+func engineOn(name string, open func(*api.Options) (api.Engine, error), o api.Options) player {
+	return player{name, func() (script.Machine, error) { return open(&o) }}
+}
+
+// players are those whose traces must be equal.
+func players(t testing.TB) []player {
+	t.Helper()
+	var list []player
+	for _, b := range backends {
+		if e, err := b.open(nil); err == nil {
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			b.need(t, nil)
+		}
+		for _, c := range matrix.Columns(b.name, false) {
+			list = append(list, engineOn(b.name+"/"+c.Name, b.open, c.Options))
+		}
+	}
+	return list
+}
+
+// difference runs a program on all players, and says how the traces differ, "" if they do not.
+func difference(p *script.Program, on []player, patience time.Duration) string {
+	var first script.Trace
+	for i, pl := range on {
+		m, err := pl.open()
+		if err != nil {
+			return fmt.Sprintf("%s cannot be opened: %v", pl.name, err)
+		}
+		trace, err := script.Run(p, m, patience)
+		if err != nil {
+			return fmt.Sprintf("%s: %v\n%s", pl.name, err, trace)
+		}
+		if i == 0 {
+			first = trace
+		} else if d := script.Diff(on[0].name, pl.name, first, trace); d != "" {
+			return d
+		}
+	}
+	return ""
+}
+
+// report shrinks a program whose traces differ, and shows it with the traces.
+func report(p *script.Program, on []player, d string) string {
+	const tries = 400
+	last := d
+	small := script.Shrink(p, tries, func(p *script.Program) bool {
+		d := difference(p, on, 2*time.Second)
+		if d != "" {
+			last = d
+		}
+		return d != ""
+	})
+	return script.Format(small) + "\n" + last
+}
+
+// number is a number of the environment, or def.
+func number(t testing.TB, name string, def int) int {
+	v := os.Getenv(name)
+	if v == "" {
+		return def
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// programs draws them.
+var programs = rapid.Custom(func(t *rapid.T) *script.Program {
+	return script.Generate(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") })
+})
+
+// TestDifferential runs programs at random, for ten seconds or SLUICE_DIFFER_SECONDS, beginning with number SLUICE_DIFFER_SEED.
+func TestDifferential(t *testing.T) {
+	on := players(t)
+	seed := number(t, "SLUICE_DIFFER_SEED", 0)
+	start := time.Now()
+	limit := time.Duration(number(t, "SLUICE_DIFFER_SECONDS", 10)) * time.Second
+	n := seed
+	for ; time.Since(start) < limit; n++ {
+		p := programs.Example(n)
+		if d := difference(p, on, script.Patience); d != "" {
+			t.Fatalf("program %d:\n%s", n, report(p, on, d))
+		}
+	}
+	t.Logf("%d programs on %d machines in %v", n-seed, len(on), time.Since(start).Round(time.Second))
+}
+
+// kept is where programs are that have shown a difference once, or that show a feature of the language.
+const kept = "testdata/differential"
+
+// TestDifferentialKept runs the programs that are kept.
+func TestDifferentialKept(t *testing.T) {
+	on := players(t)
+	files, err := filepath.Glob(kept + "/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no programs in %s: %v", kept, err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := script.Parse(string(text))
+			if err != nil {
+				t.Fatalf("%s: %v", f, err)
+			}
+			if d := difference(p, on, script.Patience); d != "" {
+				t.Fatal(d)
+			}
+		})
+	}
+}
+
+// FuzzDifferential lets the fuzzer choose, by what the code of the engines does with the programs. A program that shows a difference is shrunk, and kept.
+func FuzzDifferential(f *testing.F) {
+	on := players(f)
+	for n := range 20 {
+		r := rand.New(rand.NewPCG(uint64(n), 1))
+		b := make([]byte, 400)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		p := script.Generate(func(n int) int {
+			if len(choices) == 0 {
+				return 0
+			}
+			c := int(choices[0]) % n
+			choices = choices[1:]
+			return c
+		})
+		d := difference(p, on, script.Patience)
+		if d == "" {
+			return
+		}
+		text := report(p, on, d)
+		name := fmt.Sprintf("%s/found-%08x.txt", kept, crc32.ChecksumIEEE([]byte(text)))
+		program, _, _ := strings.Cut(text, "\n\n")
+		if err := os.WriteFile(name, []byte(program+"\n"), 0o644); err != nil {
+			t.Errorf("the program cannot be kept: %v", err)
+		}
+		t.Fatal(text)
+	})
+}

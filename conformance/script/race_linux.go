@@ -1,0 +1,234 @@
+package script
+
+import "fmt"
+
+// races says why the outcome of a submit is a matter of time, "" if it is not: something is ended by it that has something to do. What
+// has been settled before is the same on every machine, and so is the answer.
+func (r *run) races(list []Op) string {
+	if why := r.letGo(list); why != "" {
+		return why
+	}
+	for i := range list {
+		if why := r.watched(list, i); why != "" {
+			return why
+		}
+	}
+	return r.ends(list)
+}
+
+// letGo says why operations that begin later, behind a drain or in a chain, are a race.
+func (r *run) letGo(list []Op) string {
+	skips := skipping(list) > 0
+	drains, stops, asks := false, false, false
+	for i := range list {
+		o := &list[i]
+		drains = drains || o.Flags&DrainOp != 0
+		stops = stops || o.Verb.info().stops
+		asks = asks || o.Count > 0 || o.Flags&DontWait != 0 || o.Verb == WriteOp && r.objects[o.On].Kind == File
+		if i == 0 || list[i-1].Flags&(Link|HardLink) == 0 || o.On == "" {
+			continue
+		}
+		if r.besides(list, i, o.Verb.info().stops) {
+			return fmt.Sprintf("when the turn of %d comes there are others on its file", o.Tag)
+		}
+	}
+	for _, o := range r.pending {
+		drains = drains || o.chain.drain
+		for _, q := range o.chain.ops {
+			if skips && q.Flags&Skip != 0 {
+				return fmt.Sprintf("two chains with skip, that of %d and another", o.Tag)
+			}
+		}
+		for i := range list {
+			if o.Verb.info().stops && r.touches(o.Op, &list[i]) {
+				return fmt.Sprintf("%d ends others when its turn comes", o.Tag)
+			}
+		}
+	}
+	alone := len(list) == 1 && (list[0].Verb == Cancel || list[0].Verb == CancelFD || list[0].Verb == CancelAny || list[0].Verb == Remove)
+	if drains && (asks || stops && !alone) {
+		return "what is let go by a drain begins beside others"
+	}
+	return ""
+}
+
+// besides says whether anything but its own chain is on the object of operation i, which waits in that. What has been settled has its
+// place in the order of the file, unless it is held itself; but it can be ended.
+func (r *run) besides(list []Op, i int, stops bool) bool {
+	for _, o := range r.pending {
+		if o.On == list[i].On && (stops || r.held(o)) {
+			return true
+		}
+	}
+	from, to := i, i
+	for from > 0 && list[from-1].Flags&(Link|HardLink) != 0 {
+		from--
+	}
+	for list[to].Flags&(Link|HardLink) != 0 {
+		to++
+	}
+	for j := range list {
+		if (j < from || j > to) && list[j].On == list[i].On {
+			return true
+		}
+	}
+	return false
+}
+
+// watched says why operation i of the list and another, in flight or in the list, are a race: one is a poll of what the other one changes.
+func (r *run) watched(list []Op, i int) string {
+	o := &list[i]
+	for j := range list[:i] {
+		if watches(o, &list[j]) {
+			return fmt.Sprintf("%d and %d, of which one is a poll, are for the same", list[j].Tag, o.Tag)
+		}
+	}
+	for _, q := range r.pending {
+		if watches(o, q.Op) {
+			return fmt.Sprintf("%d and %d, of which one is a poll, are for the same", q.Tag, o.Tag)
+		}
+	}
+	return ""
+}
+
+// watches says whether one of two operations is a poll of what the other one changes: data, room, or an error that it takes.
+func watches(a, b *Op) bool {
+	if a.Verb != PollOp {
+		a, b = b, a
+	}
+	in := b.Verb.info()
+	return a.Verb == PollOp && a.On == b.On && (in.in || in.out || in.stops)
+}
+
+// ends says why what the list ends, and the rest of it, are a race.
+func (r *run) ends(list []Op) string {
+	stops := 0
+	for i := range list {
+		if list[i].Verb.info().stops {
+			stops++
+		}
+	}
+	if stops == 0 {
+		return ""
+	}
+	for _, o := range r.pending {
+		if o.Count > 0 && (len(list) > 1 || list[0].Verb == CancelAny) {
+			return fmt.Sprintf("%d counts", o.Tag)
+		}
+		if stops > 1 && (r.held(o) || o.chain.drain) {
+			return fmt.Sprintf("%d may be let go", o.Tag)
+		}
+	}
+	for i := range list {
+		o := &list[i]
+		if o.Count > 0 {
+			return fmt.Sprintf("%d counts", o.Tag)
+		}
+		if !o.Verb.info().stops {
+			continue
+		}
+		if o.Verb == Close && (r.skips(o.On) || skipsBeside(list, i)) {
+			return "it closes what a chain with skip waits for"
+		}
+		if o.Verb == Close && chainsBehind(list, i) {
+			return "whether a chain behind it has begun when it closes"
+		}
+		for j := range list {
+			if why := r.clash(list, i, j); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+// skips says whether a chain that has Skip waits with an operation on the object.
+func (r *run) skips(on string) bool {
+	for _, o := range r.pending {
+		if o.On != on || o.at == 0 {
+			continue
+		}
+		for _, q := range o.chain.ops {
+			if q.Flags&Skip != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// skipsBeside is skips for the list, of which operation i is the close.
+func skipsBeside(list []Op, i int) bool {
+	for from := 0; from < len(list); {
+		to, skip, on := from, false, false
+		for ; ; to++ {
+			skip = skip || list[to].Flags&Skip != 0
+			on = on || to > from && list[to].On == list[i].On
+			if list[to].Flags&(Link|HardLink) == 0 {
+				break
+			}
+		}
+		// Those that stand before the close in its own chain have ended when it begins.
+		if skip && on && (i < from || i > to || i < to && onBehind(list[i+1:to+1], list[i].On)) {
+			return true
+		}
+		from = to + 1
+	}
+	return false
+}
+
+// chainsBehind says whether a chain behind operation i, which is a close, waits with an operation on the same object.
+func chainsBehind(list []Op, i int) bool {
+	on := list[i].On
+	for list[i].Flags&(Link|HardLink) != 0 {
+		i++ // the rest of its own chain
+	}
+	for j := i + 1; j < len(list); j++ {
+		if list[j].On == on && list[j-1].Flags&(Link|HardLink) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func onBehind(list []Op, on string) bool {
+	for i := range list {
+		if list[i].On == on {
+			return true
+		}
+	}
+	return false
+}
+
+// clash says why operation i of the list, which ends others, and operation j of it are a race.
+func (r *run) clash(list []Op, i, j int) string {
+	o, q := &list[i], &list[j]
+	late := j < i || i > 0 && list[i-1].Flags&(Link|HardLink) != 0 || o.Flags&DrainOp != 0 // o begins when q may have begun
+	if i == j || !r.touches(o, q) {
+		return ""
+	}
+	switch {
+	case q.Verb.info().stops:
+		return fmt.Sprintf("%d and %d are about the same", o.Tag, q.Tag)
+	case late && r.served(&op{Op: q, on: r.objects[q.On], since: r.given, chain: &chain{}}):
+		return fmt.Sprintf("%d ends %d, which has something to do", o.Tag, q.Tag)
+	case o.Verb == Shutdown && o.How == "both":
+		return fmt.Sprintf("%d begins while %d is done", q.Tag, o.Tag)
+	}
+	return ""
+}
+
+// touches says whether o may end q, or is about the same file.
+func (r *run) touches(o, q *Op) bool {
+	switch o.Verb {
+	case CancelAny:
+		return true
+	case Cancel, Remove:
+		if q.Tag == o.Of || q.Of == o.Of && q.Verb.info().stops {
+			return true
+		}
+		t := r.ops[o.Of]
+		return t != nil && t.On != "" && t.On == q.On && q.Verb.info().stops
+	}
+	return o.On == q.On
+}
