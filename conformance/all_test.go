@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/arena"
@@ -79,8 +80,11 @@ func runColumn(t *testing.T, b backend, c *matrix.Column) {
 	if why != "" {
 		t.Skip(why)
 	}
-	conformance.Run(t, c.On(b.open), &conformance.Config{Options: &c.Options, Restrict: c.Restrict, Memory: arenaOf})
+	conformance.Run(t, c.On(b.open), &conformance.Config{Options: &c.Options, Restrict: c.Restrict, Memory: arenaOf, Timeout: patience})
 }
+
+// patience is how long a case may take here: several processes share the machine, and each case has milliseconds to do.
+const patience = time.Minute
 
 func TestAllocs(t *testing.T) {
 	for _, b := range backends {

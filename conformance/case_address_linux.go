@@ -57,19 +57,28 @@ func (t *T) inProgress() (fd int, addr netip.AddrPort) {
 	t.must("listen", unix.Listen(l, 0))
 	addr = t.LocalAddr(l)
 	for range 8 {
+		full := t.backlogFull(l)
 		fd = t.Socket(unix.AF_INET, unix.SOCK_STREAM)
 		t.nonblock(true, fd)
 		err := unix.Connect(fd, sockaddr(addr))
 		if err != nil && err != unix.EINPROGRESS {
 			t.Fatalf("connect: %v", err)
 		}
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		if n, err := unix.Poll(p, 20); n == 0 && err == nil {
+		if full {
 			return fd, addr
 		}
+		t.ready(fd, unix.POLLOUT)
 	}
 	t.Skipf("the backlog of a TCP socket has no bound here")
 	return 0, addr
+}
+
+// backlogFull says whether a listener takes no more connections. Of a listener, TCP_INFO tells in these fields how many are in its backlog, and how
+// many may be (tcp_get_info in net/ipv4/tcp.c); the backlog is full when there is one more (sk_acceptq_is_full).
+func (t *T) backlogFull(l int) bool {
+	i, err := unix.GetsockoptTCPInfo(l, unix.IPPROTO_TCP, unix.TCP_INFO)
+	t.must("getsockopt TCP_INFO", err)
+	return i.Unacked > i.Sacked
 }
 
 // addressCases are about who is at the other end.

@@ -320,7 +320,8 @@ var closeCases = []Case{
 		Fn: func(t *T) {
 			file := t.File("x")
 			took := farAway
-			for range 3 { // the file system may be busy
+			const quick = 50 * time.Millisecond
+			for i := 0; i < 10 && took > quick; i++ { // the machine may be busy, and the file system
 				e := t.Open(nil)
 				ops := []api.Op{api.Fsync(file, 1), api.Fsync(file, 2)}
 				if n, err := e.Submit(ops); n != 2 || err != nil {
@@ -338,7 +339,7 @@ var closeCases = []Case{
 				t.must("close the engine", e.Close())
 				took = min(took, api.Now().Sub(start))
 			}
-			if took > 50*time.Millisecond {
+			if took > quick {
 				t.Errorf("Close took %v", took)
 			}
 		},

@@ -7,7 +7,6 @@ import (
 	"math"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/sluiceio/sluice/api"
 	"golang.org/x/sys/unix"
@@ -180,18 +179,19 @@ var fixedFileCases = []Case{
 			t.StillPending(1)
 			var ended int
 			var err error
-			var wg sync.WaitGroup
-			wg.Go(func() {
+			done := make(chan struct{})
+			t.spawn(func() {
+				defer close(done)
 				p := []unix.PollFd{{Fd: int32(b), Events: unix.POLLIN}}
 				_, _ = unix.Poll(p, 20) // the engine falls asleep meanwhile
 				_, err = t.Engine.InstallFile(c, 0)
-				for until := time.Now().Add(5 * time.Second); ended <= 0 && time.Now().Before(until); {
+				for end := t.deadline(); ended <= 0 && api.Now() < end && !t.over.Load(); {
 					ended, _ = unix.Poll(p, 100) // a signal may interrupt it
 				}
 				_, _ = unix.Write(c, []byte("done"))
 			})
 			t.AwaitRes(1, 4)
-			wg.Wait()
+			<-done
 			if err != nil || ended != 1 {
 				t.Errorf("InstallFile: %v; the peer has seen %d ends", err, ended)
 			}

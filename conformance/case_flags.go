@@ -83,10 +83,9 @@ var flagCases = []Case{
 			data := pattern(1 << 18)
 			t.Submit(arg(api.Send(a, []byte(data), 6), unix.MSG_WAITALL))
 			t.StillPending(6)
-			got := make(chan string, 1)
-			go func() { got <- t.Get(b, full+len(data)) }()
+			got := t.getLater(b, full+len(data))
 			t.AwaitRes(6, len(data))
-			t.WantBytes([]byte(<-got)[full:], data)
+			t.WantBytes((<-got)[full:], data)
 		},
 	},
 	{

@@ -190,15 +190,14 @@ var msgFlagCases = []Case{
 				t.Want(arg(api.Send(a, []byte("gh"), 4), unix.MSG_MORE), 2)
 				t.WantGet(b, "gh")
 				data := pattern(100_000)
-				got := make(chan string, 1)
 				t.Submit(arg(api.Send(a, []byte(data), 5).With(api.WaitAll), unix.MSG_MORE), arg(api.Send(a, []byte("tail"), 6), unix.MSG_MORE),
 					api.Shutdown(a, api.ShutWrite, 7))
 				t.Perform()
-				go func() { got <- t.Get(b, len(data)+10) }()
+				got := t.getLater(b, len(data)+10)
 				t.AwaitRes(5, len(data))
 				t.AwaitRes(6, 4)
 				t.AwaitRes(7, 0)
-				t.WantBytes([]byte(<-got), data+"tail")
+				t.WantBytes(<-got, data+"tail")
 			})
 		},
 	},

@@ -329,11 +329,11 @@ var pollUpdateCases = []Case{
 				a, b := t.Pair(false)
 				id := t.Submit(api.Poll(a, api.PollPri, 1))[0]
 				t.Perform()
-				sent := make(chan error)
-				go func() {
+				sent := make(chan error, 1)
+				t.spawn(func() {
 					_, err := unix.Write(b, []byte("x"))
 					sent <- err
-				}()
+				})
 				for tag := range uint64(20) {
 					mask := uint32(api.PollPri)
 					if tag%2 == 1 {

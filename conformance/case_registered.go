@@ -463,16 +463,19 @@ var registeredCases = []Case{
 		ID: "REG-13", Name: "a slot changes while an operation waits in a chain",
 		Explanation: "A slot is looked up when the operation begins: in a chain when those before it have ended, and not when it is submitted.",
 		Requires:    fixedFiles | api.FeatChains,
-		Ops:         api.Ops(api.OpTimeout, api.OpSend),
+		Ops:         api.Ops(api.OpRecv, api.OpSend),
 		Fn: func(t *T) {
 			a, _ := t.Pair(false)
 			c, d := t.Pair(false)
+			first, peer := t.Pair(false)
 			t.register(t.Engine, a)
-			t.Submit(api.Timeout(20*lookTime, 1).With(api.Link|api.TimeoutOK), fixed(api.Send(0, []byte("chain"), 2)))
+			t.Submit(api.Recv(first, make([]byte, 1), 1).With(api.Link), fixed(api.Send(0, []byte("chain"), 2)))
 			t.StillPending(1, 2)
 			if _, err := t.Engine.UpdateFiles(0, []int{c}); err != nil {
 				t.Fatalf("UpdateFiles: %v", err)
 			}
+			t.Put(peer, "x")
+			t.AwaitRes(1, 1)
 			t.AwaitRes(2, 5)
 			t.WantGet(d, "chain")
 		},

@@ -66,12 +66,12 @@ var batchFileCases = []Case{
 				}
 				t.Perform()
 				done := make(chan struct{})
-				go func() {
+				t.spawn(func() {
 					defer close(done)
 					for i := range n {
 						t.Put(peers[i], "x")
 					}
-				}()
+				})
 				batch := time.Duration(round%4) * 400 * time.Microsecond // 0 is none
 				for got := 0; got < n; {
 					k := t.complete(make([]api.Completion, n), api.Wait{Min: n - got, Batch: batch})

@@ -38,12 +38,11 @@ var shutdownCases = []Case{
 				data := pattern(1 << 18)
 				t.Submit(api.Send(a, []byte(data), 1).With(api.WaitAll), api.Send(a, []byte("tail"), 2).With(api.WaitAll), api.Shutdown(a, api.ShutWrite, 3))
 				t.StillPending(1, 2, 3)
-				got := make(chan string, 1)
-				go func() { got <- t.Get(b, len(data)+100) }()
+				got := t.getLater(b, len(data)+100)
 				t.AwaitRes(1, len(data))
 				t.AwaitRes(2, 4)
 				t.AwaitRes(3, 0)
-				t.WantBytes([]byte(<-got), data+"tail")
+				t.WantBytes(<-got, data+"tail")
 			})
 		},
 	},

@@ -107,12 +107,12 @@ var skipFileCases = slices.Concat([]Case{
 			ids := t.Submit(api.Recv(a, buf, 1).With(api.SkipSuccess), api.Send(a, []byte("first"), 2).With(api.Drain|api.SkipSuccess), api.Nop(3))
 			t.StillPending(1, 2, 3)
 			done := make(chan struct{})
-			go func() {
+			t.spawn(func() {
 				defer close(done)
 				// Nothing but the end of the receive, which has no completion, lets the others go.
 				within(time.Millisecond, func() bool { return false })
 				t.Put(b, "data")
-			}()
+			})
 			t.AwaitRes(3, 0)
 			<-done
 			t.WantBytes(buf, "data")

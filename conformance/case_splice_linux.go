@@ -163,17 +163,18 @@ var spliceCases = []Case{
 				a, b := kind(false)
 				var got strings.Builder
 				done := make(chan struct{})
-				go func() {
+				t.spawn(func() {
 					defer close(done)
 					buf := make([]byte, 1<<14)
 					for got.Len() < len(data) {
+						t.ready(b, unix.POLLIN)
 						n, err := unix.Read(b, buf)
 						if err != nil && err != unix.EINTR || n == 0 {
 							return
 						}
 						got.Write(buf[:max(n, 0)])
 					}
-				}()
+				})
 				sent, off := 0, int64(0)
 				in, out := api.Splice(f, 0, w, none, 1<<17, 0, 1), api.Splice(r, none, a, none, 1<<17, 0, 2)
 				t.Submit(in, out)

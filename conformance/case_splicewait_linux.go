@@ -85,7 +85,7 @@ var spliceWaitCases = []Case{
 				t.Submit(api.Splice(r, none, out, none, 100, 0, 1))
 				t.StillPending(1)
 				done := make(chan struct{})
-				go func() {
+				t.spawn(func() {
 					defer close(done)
 					_, _ = unix.Write(w, []byte("through")) // if it fails, the splice waits for ever
 					pause(5)
@@ -94,7 +94,7 @@ var spliceWaitCases = []Case{
 							return
 						}
 					}
-				}()
+				})
 				t.AwaitRes(1, 7)
 				<-done
 				t.empty(to)

@@ -236,13 +236,12 @@ var streamCases = []Case{
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
 				data := pattern(2 << 20)
-				got := make(chan string, 1)
 				t.Submit(api.Send(a, []byte(data), 1).With(api.WaitAll), api.Send(a, []byte("tail"), 2).With(api.WaitAll))
 				t.Perform()
-				go func() { got <- t.Get(b, len(data)+4) }()
+				got := t.getLater(b, len(data)+4)
 				t.AwaitRes(1, len(data))
 				t.AwaitRes(2, 4)
-				t.WantBytes([]byte(<-got), data+"tail")
+				t.WantBytes(<-got, data+"tail")
 			})
 		},
 	},

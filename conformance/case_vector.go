@@ -150,12 +150,11 @@ var vectorCases = []Case{
 				t.WantBytes([]byte(join(m.Bufs)), "0123456789ab")
 
 				data := pattern(1 << 20)
-				got := make(chan string, 1)
 				t.Submit(api.SendMsg(a, vec(data[:1000], data[1000:500000], data[500000:]), 2).With(api.WaitAll))
 				t.Perform()
-				go func() { got <- t.Get(b, len(data)) }()
+				got := t.getLater(b, len(data))
 				t.AwaitRes(2, len(data))
-				t.WantBytes([]byte(<-got), data)
+				t.WantBytes(<-got, data)
 			})
 		},
 	},

@@ -582,6 +582,6 @@ var zeroCopyCases = []Case{
 // getLater reads n bytes from fd in a goroutine.
 func (t *T) getLater(fd, n int) <-chan []byte {
 	got := make(chan []byte, 1)
-	go func() { got <- []byte(t.Get(fd, n)) }()
+	t.spawn(func() { got <- []byte(t.Get(fd, n)) })
 	return got
 }

@@ -212,7 +212,7 @@ func (t *T) Put(fd int, s string) {
 	}
 	for b := []byte(s); len(b) > 0; {
 		n, err := unix.Write(fd, b)
-		if err == unix.EINTR || err == unix.EAGAIN {
+		if (err == unix.EINTR || err == unix.EAGAIN) && !t.over.Load() {
 			continue
 		}
 		t.must("write", err)
@@ -267,8 +267,8 @@ func (t *T) ready(fd int, events int16) {
 		if n > 0 {
 			return
 		}
-		if api.Now() >= t.deadline() || t.expired.Load() {
-			t.Fatalf("nothing came to fd %d within %v", fd, t.timeout)
+		if api.Now() >= t.deadline() || t.expired.Load() || t.over.Load() {
+			t.Fatalf("nothing came to fd %d within %v, or before the end of the case", fd, t.timeout)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 type mutant struct {
 	api.Engine
 	n      int              // counts what the hook wants to count
+	wakes  *atomic.Int64    // counts what other goroutines do, the watchdog's among them
 	target api.OpID         // of the last cancel
 	held   []api.Completion // to be delivered by a later Complete
 	last   api.Lease
@@ -204,7 +206,7 @@ var mutants = []fault{
 	}}},
 	{"wake lost", "WAK-1", mutant{wake: func(*mutant) error { return nil }}},
 	{"wake lost now and then", "WAK-3", mutant{wake: func(m *mutant) error {
-		if m.n++; m.n%50 == 49 {
+		if m.wakes.Add(1)%50 == 49 {
 			return nil
 		}
 		return m.Engine.Wake()
@@ -447,7 +449,7 @@ func testMutants(t *testing.T, mutants []fault) {
 		t.Run(mu.name, func(t *testing.T) {
 			if !control[mu.rule] {
 				control[mu.rule] = true
-				if failed, n := runRule(t, b, mu.rule, mutant{}, 0); failed != "" || n == 0 {
+				if failed, n := runRule(t, b, mu.rule, mutant{}, patience); failed != "" || n == 0 {
 					t.Fatalf("without a fault, of the %d cases of %s fails: %s", n, mu.rule, failed)
 				}
 			}
@@ -471,7 +473,7 @@ func runRule(t *testing.T, b backend, rule string, fault mutant, timeout time.Du
 			return nil, err
 		}
 		m := fault
-		m.Engine = e
+		m.Engine, m.wakes = e, new(atomic.Int64)
 		return &m, nil
 	}
 	for _, c := range conformance.Cases() {

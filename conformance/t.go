@@ -44,6 +44,9 @@ type T struct {
 	fds     map[int]bool // to be closed at the end
 	peers   map[int]int  // of TCP sockets
 	later   []func()
+	helpers sync.WaitGroup
+	spawned bool
+	over    atomic.Bool // the case is, and its helpers are to end
 	groups  []*heldGroup
 	leases  map[api.Lease]bool // that the case holds
 	closed  bool               // the case has closed the engine itself
@@ -84,13 +87,19 @@ func newT(tb TB, c *Case, f Factory, cfg *Config) *T {
 
 // soonTime is how far ahead soon is, and lookTime how long StillPending waits for something that must not come. That need not be long: what an
 // engine does wrong here, it does in the first turns. Cases run one at a time.
-var soonTime, lookTime time.Duration
+var soonTime, lookTime = usualSoon, usualLook
 
-// setTimes chooses them for the engine of a case. A thread of the kernel's that takes submissions may have to wait for a processor.
+const usualSoon, usualLook = 20 * time.Millisecond, 2 * time.Millisecond
+
+// setTimes chooses them for the engine of a case. A thread of the kernel's that takes submissions may have to wait for a processor. They are
+// written only where they change: a case that was left behind may be reading them still.
 func setTimes(o *api.Options) {
-	soonTime, lookTime = 20*time.Millisecond, 2*time.Millisecond
+	soon, look := usualSoon, usualLook
 	if o.Ring.SQPoll {
-		soonTime, lookTime = 100*time.Millisecond, 10*time.Millisecond
+		soon, look = 5*usualSoon, 5*usualLook
+	}
+	if soon != soonTime {
+		soonTime, lookTime = soon, look
 	}
 }
 
@@ -153,6 +162,9 @@ func (t *T) cleanup() {
 	t.settleClosed()
 	for i := len(t.later) - 1; i >= 0; i-- {
 		t.later[i]()
+	}
+	if !t.helpersEnd() {
+		return // their files stay open: a number that is somebody else's by now would be read from
 	}
 	for fd := range t.fds {
 		if t.streams != nil {

@@ -7,8 +7,13 @@ import (
 	"github.com/sluiceio/sluice/api"
 )
 
-// resizeEvery is after how many calls the queues change: a resize is four mappings, which on a busy machine take long.
-const resizeEvery = 5
+// resizeEvery is after how many calls the queues change, and resizeSeldom from call resizeMany on: a resize is four mappings, which on a busy machine
+// take long, and cases that make tens of thousands of calls do the same again and again.
+const (
+	resizeEvery  = 5
+	resizeMany   = 500
+	resizeSeldom = 37
+)
 
 // resizing is an engine whose queues change all the time.
 type resizing struct {
@@ -24,7 +29,11 @@ func (r *resizing) resize() error {
 		return nil // a case that is about another strategy
 	}
 	r.n++
-	if r.n%resizeEvery != 1 {
+	every := resizeEvery
+	if r.n > resizeMany {
+		every = resizeSeldom
+	}
+	if r.n%every != 1 {
 		return nil
 	}
 	entries := 1 << (r.n % 7)
