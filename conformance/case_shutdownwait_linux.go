@@ -197,6 +197,7 @@ var shutdownWaitCases = []Case{
 	{
 		ID: "SHU-9", Name: "a send that waits",
 		Explanation: "A send that waits on a Unix stream or SEQPACKET socket ends with EPIPE when the peer shuts down reading, and so does each behind it.",
+		Requires:    zeroCopy,
 		Ops:         sendOps,
 		Fn: func(t *T) {
 			for _, pair := range []func(bool) (int, int){t.Pair, t.Records} {

@@ -53,6 +53,13 @@ func undeclaredCalls() []undeclared {
 		{feat: api.FeatPost, call: func(t *T) error { return t.Engine.Post(1, 2) }},
 		{feat: api.FeatBufferGroups, call: group(api.BufferGroupOptions{})},
 		{feat: api.FeatIncremental, among: api.FeatBufferGroups, call: group(api.BufferGroupOptions{Incremental: true})},
+		{feat: api.FeatZeroCopyRecv, call: func(t *T) error {
+			g, err := t.Engine.NewBufferGroup(api.BufferGroupOptions{Count: 2, ZeroCopy: &api.ZeroCopyOptions{}})
+			if err == nil {
+				err = g.Close()
+			}
+			return err
+		}},
 		{feat: api.FeatGroupResize, among: api.FeatBufferGroups, call: func(t *T) error {
 			g, err := t.Engine.NewBufferGroup(api.BufferGroupOptions{Count: 2, Size: 16, Max: 4})
 			if err != nil {

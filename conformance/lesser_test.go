@@ -70,6 +70,8 @@ func asks(op *api.Op) (feats api.Feature) {
 			api.OpRecvMsg: api.FeatMultishotRecvMsg, api.OpPoll: api.FeatMultishotPoll}[op.Code]
 	}
 	switch op.Code {
+	case api.OpRecvZC:
+		feats |= api.FeatZeroCopyRecv
 	case api.OpReadMultishot:
 		feats |= api.FeatMultishotRead
 	case api.OpLinkTimeout:
@@ -193,6 +195,9 @@ func (l *less) NewBufferGroup(o api.BufferGroupOptions) (api.BufferGroup, error)
 	err := l.lacks(api.FeatBufferGroups)
 	if err == nil && o.Incremental {
 		err = l.lacks(api.FeatIncremental)
+	}
+	if err == nil && o.ZeroCopy != nil {
+		err = l.lacks(api.FeatZeroCopyRecv)
 	}
 	if err != nil {
 		return nil, err

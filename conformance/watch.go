@@ -53,6 +53,22 @@ func stacks() []byte {
 	return buf[:runtime.Stack(buf, true)]
 }
 
+// goroutinesNow are the goroutines of the process, without those of the runtime: "goroutine 7" and its stack.
+func goroutinesNow() map[string]string {
+	buf := make([]byte, 1<<14)
+	n := runtime.Stack(buf, true)
+	for n == len(buf) {
+		buf = make([]byte, 2*len(buf))
+		n = runtime.Stack(buf, true)
+	}
+	all := map[string]string{}
+	for stack := range strings.SplitSeq(string(buf[:n]), "\n\n") {
+		name, _, _ := strings.Cut(stack, " [")
+		all[name] = stack
+	}
+	return all
+}
+
 // settleProcess starts what the runtime starts once and keeps: its poller, and the goroutine that delivers
 // signals. Neither is a leak of the case that happens to be the first to need it.
 var settleProcess = sync.OnceFunc(func() {
@@ -69,13 +85,13 @@ var settleProcess = sync.OnceFunc(func() {
 // snapshot is what a case must leave as it found it.
 type snapshot struct {
 	fds        map[int]string
-	goroutines int
+	goroutines map[string]string // their stacks, by what the runtime calls them: a count would take one that is on its way out for one that has come
 	mapped     mapped
 }
 
 func takeSnapshot() snapshot {
 	settleProcess()
-	return snapshot{fds: openFDs(), goroutines: runtime.NumGoroutine(), mapped: mappedNow()}
+	return snapshot{fds: openFDs(), goroutines: goroutinesNow(), mapped: mappedNow()}
 }
 
 // leaks says what there is more than at the snapshot. Goroutines and closed files need a moment to
@@ -91,8 +107,10 @@ func (s *snapshot) leaks() string {
 				out = append(out, fmt.Sprintf("fd %d: %s, was %s", fd, what, was))
 			}
 		}
-		if n := runtime.NumGoroutine(); n > s.goroutines {
-			out = append(out, fmt.Sprintf("%d goroutines, were %d", n, s.goroutines))
+		for name, stack := range goroutinesNow() {
+			if _, ok := s.goroutines[name]; !ok {
+				out = append(out, stack)
+			}
 		}
 		out = append(out, mappedNow().more(s.mapped)...)
 		return len(out) == 0
@@ -101,9 +119,6 @@ func (s *snapshot) leaks() string {
 		return ""
 	}
 	slices.Sort(out)
-	if runtime.NumGoroutine() > s.goroutines {
-		out = append(out, string(stacks()))
-	}
 	return strings.Join(out, "\n")
 }
 

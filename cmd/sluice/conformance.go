@@ -117,10 +117,13 @@ func (s *suiteCmd) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return rep.verdict()
 }
 
-// cases are those that the command line chooses.
+// allocRule is the rule of conformance.AllocCases.
+const allocRule = "ENG-9"
+
+// cases are those that the command line chooses, of all that the suite has.
 func (s *suiteCmd) cases() ([]conformance.Case, error) {
 	families, rules := map[string]bool{}, map[string]bool{}
-	all := conformance.Cases()
+	all := slices.Concat(conformance.Cases(), conformance.AllocCases())
 	for _, c := range all {
 		families[c.Family()], rules[c.ID] = true, true
 	}
@@ -225,32 +228,42 @@ func (s *suiteCmd) measure(ctx context.Context, columns []suiteColumn, cases []c
 	begin := time.Now()
 	for _, col := range columns {
 		why, err := col.Lacks(col.open)
-		if err != nil {
+		switch {
+		case errors.Is(err, api.ErrUnavailable) || errors.Is(err, api.ErrUnsupported):
 			why = "no engine can be opened so here: " + strings.TrimPrefix(err.Error(), "sluice: ")
-			if !errors.Is(err, api.ErrUnavailable) && !errors.Is(err, api.ErrUnsupported) {
-				return nil, fmt.Errorf("opening an engine on %s as in the column %s: %w", col.backend, col.Name, err)
-			}
+		case err != nil:
+			rep.broken(col.backend, col.Name, len(cases), err)
+			continue
 		}
 		rep.column(col.backend, col.Name, why)
-		cfg := &conformance.Config{Options: &col.Options, Restrict: col.Restrict, Memory: arenaMemory, Timeout: s.timeout}
-		open := col.On(col.open)
-		for i := range cases {
-			if ctx.Err() != nil {
-				rep.Interrupted = true
-				rep.Seconds = time.Since(begin).Seconds()
-				return rep, nil
-			}
-			c := &cases[i]
-			res := matrix.Result{Backend: col.backend, Column: col.Name, Family: c.Family(), Case: c.Path(), Outcome: matrix.Skipped, Message: why}
-			show(&res)
-			if why == "" {
-				runCase(&res, c, open, cfg, dir)
-			}
-			rep.add(c, res)
+		if !s.runColumn(ctx, rep, &col, why, cases, dir, show) {
+			rep.Interrupted = true
+			break
 		}
 	}
 	rep.Seconds = time.Since(begin).Seconds()
 	return rep, nil
+}
+
+// runColumn runs the cases in one column, or skips them all for the reason why. It returns false if ctx has ended before the last.
+func (s *suiteCmd) runColumn(ctx context.Context, rep *suiteReport, col *suiteColumn, why string, cases []conformance.Case, dir string, show func(*matrix.Result)) bool {
+	cfg := &conformance.Config{Options: &col.Options, Restrict: col.Restrict, Memory: arenaMemory, Timeout: s.timeout}
+	open := col.On(col.open)
+	for i := range cases {
+		if ctx.Err() != nil {
+			return false
+		}
+		c := &cases[i]
+		res := matrix.Result{Backend: col.backend, Column: col.Name, Family: c.Family(), Case: c.Path(), Outcome: matrix.Skipped, Message: why}
+		show(&res)
+		if why == "" && c.ID == allocRule && col.Wrap != nil {
+			res.Message = "this column does more than its engines, and that allocates"
+		} else if why == "" {
+			runCase(&res, c, open, cfg, dir)
+		}
+		rep.add(c, res)
+	}
+	return true
 }
 
 // arenaMemory is memory as conformance.Config wants it.

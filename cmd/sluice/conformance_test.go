@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,7 +79,7 @@ func TestConformanceList(t *testing.T) {
 	}
 	status, stdout, _ = sluice(t, "conformance", "--list", "--json")
 	var all []listedCase
-	if err := json.Unmarshal([]byte(stdout), &all); err != nil || status != 0 || len(all) != len(conformance.Cases()) {
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil || status != 0 || len(all) != len(conformance.Cases())+len(conformance.AllocCases()) {
 		t.Fatalf("status %d, %v, %d cases", status, err, len(all))
 	}
 	for _, c := range all {
@@ -144,6 +145,49 @@ func TestConformanceInterrupted(t *testing.T) {
 	status, stdout, stderr := canceled("conformance", "--backend", "poll", "--rule", "CMP-13")
 	if status != exitError || stderr != "sluice: interrupted\n" || !strings.Contains(stdout, "interrupted after 0 of 1\n") {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+}
+
+// TestConformanceCannotOpen: a column that the machine lacks something for is skipped, and one that fails otherwise is a failure; the next ones are run.
+func TestConformanceCannotOpen(t *testing.T) {
+	poll := func(o *api.Options) (api.Engine, error) { return backend.Open("poll", o) }
+	no := func(err error) matrix.Open { return func(*api.Options) (api.Engine, error) { return nil, err } }
+	s := &suiteCmd{rules: []string{"CMP-13", "CMP-7"}, timeout: conformance.DefaultTimeout}
+	cases, err := s.cases()
+	if err != nil || len(cases) != 2 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	rep, err := s.measure(t.Context(), []suiteColumn{
+		{backend: "poll", open: no(&api.UnavailableError{Backend: "poll", Reason: "it is late"}), Column: matrix.Column{Name: "lacks"}},
+		{backend: "poll", open: no(io.ErrUnexpectedEOF), Column: matrix.Column{Name: "fails"}},
+		{backend: "poll", open: poll, Column: matrix.Column{Name: "block"}},
+	}, cases, io.Discard)
+	if err != nil || rep.Passed != 2 || rep.Skipped != 2 || rep.Failed != 1 || rep.Cases != 5 || rep.verdict() == nil {
+		t.Fatalf("%v, %+v", err, rep)
+	}
+	if c := rep.Columns[0]; len(rep.Columns) != 3 || !strings.Contains(c.Skipped, "it is late") {
+		t.Errorf("%+v", rep.Columns)
+	}
+	if r := rep.Results[2]; r.Message != io.ErrUnexpectedEOF.Error() || r.Column != "fails" || r.Explanation == "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestConformanceAllocs: allocations are counted, but not those of a column's own.
+func TestConformanceAllocs(t *testing.T) {
+	open := func(o *api.Options) (api.Engine, error) { return backend.Open("poll", o) }
+	s := &suiteCmd{rules: []string{allocRule}, timeout: conformance.DefaultTimeout}
+	cases, err := s.cases()
+	if err != nil || len(cases) != len(conformance.AllocCases()) {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	wrap := func(e api.Engine) api.Engine { return e }
+	rep, err := s.measure(t.Context(), []suiteColumn{{"poll", open, matrix.Column{Name: "block"}}, {"poll", open, matrix.Column{Name: "wrapped", Wrap: wrap}}}, cases[:1], io.Discard)
+	if err != nil || len(rep.Results) != 2 || rep.Failed > 0 {
+		t.Fatalf("%v, %+v", err, rep)
+	}
+	if first, second := rep.Results[0], rep.Results[1]; first.Outcome == matrix.Skipped && !strings.Contains(first.Message, "race") || second.Outcome != matrix.Skipped {
+		t.Errorf("%+v", rep.Results)
 	}
 }
 

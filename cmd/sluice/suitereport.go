@@ -58,6 +58,17 @@ func (r *suiteReport) column(backend, name, why string) {
 	r.Columns = append(r.Columns, reportColumn{backend, name, why})
 }
 
+// openFamily stands for the family of what fails before any case.
+const openFamily = "opening"
+
+// broken is a column in which an engine cannot be opened, for another reason than that the machine lacks something. It is one failure.
+func (r *suiteReport) broken(backend, name string, cases int, err error) {
+	r.column(backend, name, "")
+	r.Cases -= cases - 1
+	r.add(&conformance.Case{Explanation: "An engine can be opened, or is unavailable and says why."},
+		matrix.Result{Backend: backend, Column: name, Family: openFamily, Case: openFamily, Outcome: matrix.Failed, Message: err.Error()})
+}
+
 func (r *suiteReport) add(c *conformance.Case, res matrix.Result) {
 	out := reportResult{Result: res}
 	switch res.Outcome {
