@@ -107,7 +107,7 @@ func (m *model) batch() (ops []api.Op) {
 }
 
 func (m *model) operation(fd int, buf []byte, tag uint64) api.Op {
-	switch m.n(22, "op") {
+	switch m.pick(22, "op") {
 	case 0, 1, 2:
 		op := api.Recv(fd, buf, tag)
 		return op.With([]api.OpFlags{0, api.DontWait, api.Unordered, api.WaitAll}[m.n(4, "flags")])

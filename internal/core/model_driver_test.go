@@ -296,6 +296,9 @@ func (d *script) Turn(_ int, wait time.Duration) error {
 	}
 	for ; n > 0 && len(d.begun) > 0; n-- {
 		s := d.begun[m.n(len(d.begun), "which")]
+		if d.eager && m.byID[s.ID()].resting > 0 && !s.Ending() {
+			continue // it begins anew in one of the next calls of Complete, or not at all
+		}
 		if s.Op.Flags&api.Multishot != 0 && m.byID[s.ID()].resting == 0 && !d.eager && m.odds(2, "more") {
 			d.emit(s)
 			continue

@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"flag"
 	"math"
 	"os"
 	"slices"
@@ -58,9 +59,10 @@ type modelOp struct {
 	gave, moved    int32    // what the driver has ended it with, and what it had moved
 	emitted        int      // completions with More that are to come, of all kinds
 	bufs           []leased // the buffers of those that are to come
-	resting        int      // a level-triggered poll has reported, and so many calls of Complete have gone by
+	resting        int      // a level-triggered poll has reported, and has not begun anew
 	began          api.Instant
 	wanted         bool // somebody has asked for its end
+	by             int  // the one cancel that has; -1: none, -2: several, or something else
 	told           bool // its last completion has been seen
 	result         bool // its result has been seen, and a notification is to come
 	res            int32
@@ -85,6 +87,11 @@ func (m *model) n(limit int, what string) int { return rapid.IntRange(0, limit-1
 
 // odds draws something that happens once in about k times.
 func (m *model) odds(k int, what string) bool { return m.n(k, what) == k-1 }
+
+// pick draws a number below limit, all of them about as likely.
+func (m *model) pick(limit int, what string) int {
+	return rapid.IntRange(0, 1<<24).Draw(m.t, what) % limit
+}
 
 func (m *model) micros(limit int) time.Duration {
 	return time.Duration(m.n(limit, "µs")) * time.Microsecond
@@ -327,7 +334,7 @@ func (m *model) note(ops []api.Op) {
 		drain := slices.ContainsFunc(ops[i:i+n], func(op api.Op) bool { return op.Flags&api.Drain != 0 })
 		for _, op := range ops[i : i+n] {
 			m.tick++
-			o := &modelOp{op: op, at: len(m.ops), unit: unit, last: unit + n - 1, drain: drain, lo: m.tick, since: api.Now(), m: m}
+			o := &modelOp{op: op, at: len(m.ops), unit: unit, last: unit + n - 1, drain: drain, lo: m.tick, since: api.Now(), by: -1, m: m}
 			if !m.waiting(o) {
 				o.hi = o.lo
 			}
@@ -349,15 +356,23 @@ func (m *model) want(op *api.Op, target api.OpID, before int) {
 		m.closing[op.FD] = true
 	}
 	for _, o := range m.ops {
+		hit := false
 		switch {
 		case op.Code == api.OpClose:
-			o.wanted = o.wanted || o.isOn(op.FD) && o.at != before
+			hit = o.isOn(op.FD) && o.at != before
 		case op.Code != api.OpCancel || o.at >= before:
 		case op.Flags&byMany == 0:
-			o.wanted = o.wanted || o.op.ID == target
+			hit = o.op.ID == target
 		default:
-			o.wanted = o.wanted || (op.Flags&api.ByFD == 0 || o.isOn(op.FD)) && (op.Flags&api.ByOp == 0 || uint32(o.op.Code) == op.Arg)
+			hit = (op.Flags&api.ByFD == 0 || o.isOn(op.FD)) && (op.Flags&api.ByOp == 0 || uint32(o.op.Code) == op.Arg)
 		}
+		if !hit {
+			continue
+		}
+		if o.by = before; o.wanted {
+			o.by = -2
+		}
+		o.wanted = true
 	}
 }
 
@@ -449,7 +464,7 @@ func (m *model) apart(f func() error) {
 }
 
 // complete calls Complete and checks what it may return.
-func (m *model) complete(room int, w api.Wait) {
+func (m *model) complete(room int, w api.Wait) int {
 	dst := make([]api.Completion, room)
 	start := api.Now()
 	m.waits, m.past = true, false
@@ -471,23 +486,16 @@ func (m *model) complete(room int, w api.Wait) {
 	}
 	m.look()
 	m.turns()
-	for _, o := range m.pending() {
-		if o.resting > 0 && !o.wanted && room == 64 {
-			if o.resting++; o.resting > 4 {
-				m.fail("the level-triggered poll %d does not begin anew", o.at)
-			}
-		}
-	}
+	return n
 }
 
 // quiet lets the driver end all that it has, and checks that nothing goes on without a reason.
 func (m *model) quiet() {
 	m.d.eager = true
-	for n := 3; n > 0; n-- {
-		if len(m.d.begun)+m.e.kept.Len()+len(m.posted)+m.e.run.Len() > 0 {
-			n = 3
+	for idle, rounds := 0, 0; idle < 3 && rounds < 300; rounds++ {
+		if idle++; m.complete(64, api.Wait{})+len(m.d.begun)+m.e.kept.Len()+len(m.posted)+m.e.run.Len() > 0 {
+			idle = 0
 		}
-		m.complete(64, api.Wait{})
 	}
 	m.d.eager = false
 	var before []*modelOp
@@ -511,7 +519,9 @@ func (m *model) quiet() {
 func (m *model) group() {
 	if m.g != nil {
 		for _, o := range m.ops[m.alive:] {
-			o.wanted = o.wanted || o.op.Flags&api.BufferSelect != 0
+			if o.op.Flags&api.BufferSelect != 0 {
+				o.wanted, o.by = true, -2
+			}
 		}
 		if err := m.g.Close(); err != nil || m.g.users != 0 {
 			m.fail("closing a group: %v, %d users", err, m.g.users)
@@ -594,6 +604,7 @@ func (m *model) end() {
 	}
 	if !atOnce {
 		m.idle()
+		m.checkCounts()
 	}
 	m.closed = true
 	if err := e.Close(); err != nil {
@@ -610,6 +621,24 @@ func (m *model) idle() {
 	m.complete(1, api.Wait{}) // publishes the counters
 	if s := m.e.Stats(); s.InFlight != 0 || s.Submitted != uint64(len(m.ops)) {
 		m.fail("%+v after %d operations, all of which have ended", s, len(m.ops))
+	}
+}
+
+// checkCounts checks that cancels of many have counted what they have ended.
+func (m *model) checkCounts() {
+	for _, c := range m.ops {
+		if c.op.Code != api.OpCancel || c.op.Flags&byMany == 0 || c.op.Flags&api.First != 0 || !c.told || c.res < 0 {
+			continue
+		}
+		sure := int32(0)
+		for _, o := range m.ops[:c.at] {
+			if o.by == c.at && o.told && o.res == -int32(api.ECanceled) && o.unit == o.last && o.op.Code != api.OpCancel && !o.closes() {
+				sure++
+			}
+		}
+		if c.res < sure || int(c.res) > c.at {
+			m.fail("the cancel %d says that it has ended %d, and %d have ended because of it", c.at, c.res, sure)
+		}
 	}
 }
 
@@ -643,7 +672,23 @@ func (m *model) leftOver(atOnce bool) {
 // TestModel lets engines do everything in any order. -rapid.checks=100000 is a long run.
 func TestModel(t *testing.T) {
 	fds := []int{devNull(t), devNull(t), devNull(t)}
+	someChecks(t, "1000")
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) { runModel(t, fds) })
 	})
+}
+
+// someChecks is how many lives there are where nobody has said.
+func someChecks(t *testing.T, n string) {
+	said := os.Getenv("RAPID_CHECKS") != ""
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })
+	if said {
+		return
+	}
+	v := flag.Lookup("rapid.checks").Value
+	was := v.String()
+	if err := v.Set(n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = v.Set(was) }) // which it was
 }

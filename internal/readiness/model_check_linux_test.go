@@ -72,9 +72,12 @@ func (o *wop) due() api.Instant {
 
 // checkWait checks that the driver may wait so long.
 func (w *world) checkWait(places int, d time.Duration) {
+	w.asked++
 	switch {
 	case places == 0:
 		w.fail("there is no place for events")
+	case w.asked > 1000:
+		w.fail("one Complete asks the Poller for the %dth time", w.asked)
 	case !w.waits: // a Close, or a CancelSync, which a Wake does not concern
 	case w.woken && w.past:
 		w.fail("Complete goes on after a Wake")
@@ -85,10 +88,42 @@ func (w *world) checkWait(places int, d time.Duration) {
 	if d == 0 || w.over {
 		return
 	}
+	if w.waits {
+		w.forever(d)
+	}
 	for _, o := range w.pending() {
 		if at := o.due(); at != 0 && (d < 0 || api.Now().Add(d) > max(at, api.Now())) {
 			w.fail("a wait of %v, and operation %d (%v) is due in %v", d, o.at, o.op.Code, at.Sub(api.Now()))
 		}
+	}
+}
+
+// forever checks that the driver, if it is to wait for long, will be told of all that can go on.
+func (w *world) forever(d time.Duration) {
+	if d >= 0 && d <= pauseMax {
+		return
+	}
+	all := w.pending()
+	for _, o := range all {
+		if o.pr != nil && w.p.there(o.pr.a) == 0 && !w.stuck(o, all) {
+			w.fail("a wait of %v, and nothing will tell that operation %d (%v on %d) can go on", d, o.at, o.op.Code, o.op.FD)
+		}
+	}
+}
+
+// keeps checks that no operation has been told of more often than there was room, but for its end.
+func (w *world) keeps() {
+	ended := uint64(0)
+	for _, o := range w.ops {
+		if !o.told && !w.live(o) {
+			ended++
+		}
+	}
+	switch kept := w.e.Delivered() - w.count; {
+	case kept == 0 || !w.full:
+		w.settled = false
+	case kept > ended && !w.settled:
+		w.fail("%d completions are kept, and %d operations have ended", kept, ended)
 	}
 }
 
@@ -173,6 +208,7 @@ func (o *wop) before(p *wop) bool {
 // reaped checks completions. kept says that some of them may have been there before.
 func (w *world) reaped(cs []api.Completion, kept bool) {
 	w.closures()
+	polls := map[api.OpID]int{}
 	for i := range cs {
 		c := &cs[i]
 		o := w.byID[c.ID]
@@ -190,11 +226,23 @@ func (w *world) reaped(cs []api.Completion, kept bool) {
 		if c.Res >= 0 {
 			w.performable(o)
 		}
+		if c.Code == api.OpPoll && c.Res > 0 {
+			polls[c.ID]++
+			w.checkOften(o, polls[c.ID])
+		}
 		if !c.More() {
 			o.told, o.res = true, c.Res
 			w.checkResult(o, c, kept)
 		}
 		w.checkData(o, c)
+	}
+}
+
+// checkOften checks that a poll does not complete more often in one Complete than the Poller may have told it to: one that is level-triggered
+// once, and one that is not when it begins, and then at events and when what has been reported is over.
+func (w *world) checkOften(o *wop, n int) {
+	if limit := w.asked + 2; n > limit || n > 1 && o.op.Flags&api.Level != 0 && !w.full && !w.kept {
+		w.fail("the poll %d has completed %d times in one Complete, in which the Poller was asked %d times", o.at, n, w.asked)
 	}
 }
 
@@ -362,7 +410,8 @@ func (w *world) quiet() {
 				idle = 0
 			}
 		}
-		pass(25 * time.Millisecond) // what is tried again after a pause
+		// What is tried again after a pause, or looked at when the engine sleeps.
+		w.complete(64, api.Wait{Min: 64, Deadline: api.After(25 * time.Millisecond)})
 	}
 	w.complete(64, api.Wait{})
 	w.complete(64, api.Wait{})
@@ -419,6 +468,9 @@ func (w *world) sent(p *pair) {
 	}
 	where := map[byte]int{}
 	for i, r := range p.got {
+		if r.who == 0 {
+			continue
+		}
 		if _, ok := where[r.who]; ok {
 			w.fail("what send number %d on fd %d has sent has come in pieces: %v", r.who, p.a, p.got)
 		}
@@ -463,7 +515,8 @@ func (w *world) end() {
 			if _, err := w.e.CancelSync(op[0], -1); err != nil {
 				w.fail("CancelSync: %v", err)
 			}
-			w.full = true
+			w.full, w.settled = true, true
+			w.count++
 		}
 		w.complete(16, api.Wait{})
 	}

@@ -2,6 +2,8 @@ package readiness
 
 import (
 	"errors"
+	"flag"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -26,18 +28,22 @@ type world struct {
 	pairs  []*pair
 	old    []*pair // that the engine has closed
 
-	ops    []*wop
-	ended  int // ops[:ended] have all ended
-	byID   map[api.OpID]*wop
-	tick   int
-	leases []heldLease
-	seen   map[api.Lease]bool // all that there were
-	full   bool               // completions may be kept
-	waits  bool               // a Complete is at work
-	woken  bool               // Wake has been called, and no Complete has returned since
-	holds  bool               // a drain may hold up what is submitted
-	past   bool               // the present Complete has asked the Poller since
-	over   bool               // the engine is being closed
+	ops     []*wop
+	ended   int // ops[:ended] have all ended
+	byID    map[api.OpID]*wop
+	tick    int
+	leases  []heldLease
+	seen    map[api.Lease]bool // all that there were
+	full    bool               // completions may be kept
+	waits   bool               // a Complete is at work
+	woken   bool               // Wake has been called, and no Complete has returned since
+	holds   bool               // a drain may hold up what is submitted
+	count   uint64             // completions that have been reaped
+	asked   int                // how often the present Complete has asked the Poller
+	kept    bool               // the last Complete may have kept completions
+	settled bool               // a call that is no Complete has ended operations, and what is to be told of them may be kept
+	past    bool               // the present Complete has asked the Poller since
+	over    bool               // the engine is being closed
 }
 
 // heldLease is a buffer that the program has.
@@ -107,6 +113,11 @@ func (w *world) n(limit int, what string) int { return rapid.IntRange(0, limit-1
 // odds draws something that happens once in about k times.
 func (w *world) odds(k int, what string) bool { return w.n(k, what) == k-1 }
 
+// pick draws a number below limit, all of them about as likely.
+func (w *world) pick(limit int, what string) int {
+	return rapid.IntRange(0, 1<<24).Draw(w.t, what) % limit
+}
+
 func (w *world) micros(limit int) time.Duration {
 	return time.Duration(w.n(limit, "µs")) * time.Microsecond
 }
@@ -143,11 +154,13 @@ func (w *world) peer() {
 	if p.gone || p.closed {
 		return
 	}
-	switch w.n(12, "peer") {
+	switch w.pick(13, "peer") {
 	default:
 		w.write(p, 1+w.n(30, "bytes"))
-	case 6, 7, 8, 9:
+	case 7, 8, 9:
 		w.read(p, 1+w.n(4000, "bytes"))
+	case 12:
+		w.stuff(p)
 	case 10:
 		if !p.eof {
 			p.eof = true
@@ -185,6 +198,18 @@ func (w *world) write(p *pair, n int) {
 	w.t.Logf("the peer of %d sends %d", p.a, n)
 	p.written += n
 	p.taken = append(p.taken, make([]bool, n)...)
+}
+
+// stuff fills the connection, so that sends have to wait, with what is of no send.
+func (w *world) stuff(p *pair) {
+	if slices.ContainsFunc(w.pending(), func(o *wop) bool { return o.pr == p && o.op.Code == api.OpSend }) {
+		return // it may have sent some already
+	}
+	for {
+		if err := unix.Sendto(int(p.a), make([]byte, 512), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, nil); err != nil {
+			return
+		}
+	}
 }
 
 func (w *world) read(p *pair, n int) (more bool) {
@@ -245,7 +270,7 @@ func (w *world) batch() (ops []api.Op) {
 
 func (w *world) operation(p *pair, tag uint64) api.Op {
 	fd := int(p.a)
-	switch w.n(18, "op") {
+	switch w.pick(18, "op") {
 	case 0, 1, 2, 3:
 		buf := slices.Repeat([]byte{untouched}, 1+w.n(20, "len"))
 		return api.Recv(fd, buf, tag).With([]api.OpFlags{0, 0, api.EOF, api.WaitAll, api.Unordered, api.DontWait}[w.n(6, "flags")])
@@ -279,7 +304,7 @@ func (w *world) operation(p *pair, tag uint64) api.Op {
 
 func (w *world) send(p *pair, tag uint64) api.Op {
 	n := 1 + w.n(40, "len")
-	if w.odds(3, "large") {
+	if w.odds(2, "large") {
 		n *= 100
 	}
 	if p.sends == byteMod {
@@ -397,7 +422,7 @@ func (w *world) want(op *api.Op, before int) {
 func (w *world) complete(room int, wait api.Wait) int {
 	dst := make([]api.Completion, room)
 	start := api.Now()
-	w.waits, w.past = true, false
+	w.waits, w.past, w.asked, w.kept = true, false, 0, w.full
 	n, err := w.e.Complete(dst, wait)
 	w.waits = false
 	if err != nil {
@@ -407,9 +432,10 @@ func (w *world) complete(room int, wait api.Wait) int {
 		w.fail("Complete has returned %d of %d before its end", n, wait.Min)
 	}
 	w.woken = false
-	kept := w.full
 	w.full = n == room
-	w.reaped(dst[:n], kept)
+	w.count += uint64(n)
+	w.reaped(dst[:n], w.kept)
+	w.keeps()
 	if !w.full {
 		w.onTime(start)
 	}
@@ -434,6 +460,28 @@ func (w *world) replace() {
 	}
 }
 
+// swap gives the number of a connection on which nothing is in flight to another, as a program does that closes its files itself.
+func (w *world) swap() {
+	i := w.n(len(w.pairs), "pair")
+	p := w.pairs[i]
+	if slices.ContainsFunc(w.pairs, func(p *pair) bool { return p.closed }) || slices.ContainsFunc(w.pending(), func(o *wop) bool { return o.pr == p }) {
+		return // what comes to a closed fd must not find another file
+	}
+	w.drain(p)
+	p.drained = !p.gone
+	q := w.open()
+	if err := unix.Dup3(int(q.a), int(p.a), unix.O_CLOEXEC); err != nil {
+		w.fail("dup3: %v", err)
+	}
+	unix.Close(int(q.a))
+	q.a, p.closed = p.a, true
+	w.t.Logf("fd %d is another file", q.a)
+	p.close()
+	w.old = append(w.old, p)
+	w.pairs[i] = q
+	w.p.replaced(q.a)
+}
+
 // group makes the group anew.
 func (w *world) group() {
 	if w.g != nil {
@@ -443,14 +491,18 @@ func (w *world) group() {
 		if err := w.g.Close(); err != nil {
 			w.fail("closing a group: %v", err)
 		}
-		w.full = true // what it has ended is kept
+		w.full, w.settled = true, true // what it has ended is kept
 		for _, o := range w.ops {
 			if !w.live(o) && o.g == nil {
 				o.g = w.g
 			}
 		}
 	}
-	g, err := w.e.NewBufferGroup(api.BufferGroupOptions{ID: 1, Count: 4, Size: 8, Incremental: w.odds(3, "incremental")})
+	o := api.BufferGroupOptions{ID: 1, Count: 4, Size: 8, Incremental: w.odds(3, "incremental")}
+	if w.odds(3, "many") {
+		o.Count, o.Size = 64, 2
+	}
+	g, err := w.e.NewBufferGroup(o)
 	if err != nil {
 		w.fail("making a group: %v", err)
 	}
@@ -476,7 +528,7 @@ func (w *world) release(i int) {
 func (w *world) run() {
 	opt := &api.Options{MaxInFlight: 4 + w.n(40, "MaxInFlight")}
 	w.max = opt.MaxInFlight
-	w.p = &scripted{m: w, edge: w.odds(2, "edge-triggered"), armed: map[int32]Interest{}, edges: map[int32]Interest{}, fair: true}
+	w.p = &scripted{m: w, edge: w.odds(2, "edge-triggered"), armed: map[int32]Interest{}, edges: map[int32]Interest{}, lost: map[int32]bool{}, fair: true}
 	e, err := New("model", opt, w.p)
 	if err != nil {
 		w.fail("%v", err)
@@ -519,7 +571,8 @@ func (w *world) run() {
 			if _, err := w.e.CancelSync(op, -1); err != nil && !errors.As(err, new(unix.Errno)) {
 				w.fail("CancelSync: %v", err)
 			}
-			w.full = true
+			w.full, w.settled = true, true
+			w.count++ // the cancel itself
 			w.look()
 		},
 		"release": func(t *rapid.T) {
@@ -529,6 +582,7 @@ func (w *world) run() {
 			w.release(w.n(len(w.leases), "lease"))
 		},
 		"replace": func(*rapid.T) { w.replace() },
+		"swap":    func(*rapid.T) { w.swap() },
 		"quiet":   func(*rapid.T) { w.quiet() },
 	})
 	w.end()
@@ -536,9 +590,25 @@ func (w *world) run() {
 
 // TestModel lets engines over a scripted Poller do everything in any order. -rapid.checks=100000 is a long run.
 func TestModel(t *testing.T) {
+	someChecks(t, "1000")
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			(&world{t: t, byID: map[api.OpID]*wop{}, seen: map[api.Lease]bool{}}).run()
 		})
 	})
+}
+
+// someChecks is how many lives there are where nobody has said.
+func someChecks(t *testing.T, n string) {
+	said := os.Getenv("RAPID_CHECKS") != ""
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "rapid.checks" })
+	if said {
+		return
+	}
+	v := flag.Lookup("rapid.checks").Value
+	was := v.String()
+	if err := v.Set(n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = v.Set(was) }) // which it was
 }

@@ -17,6 +17,7 @@ type scripted struct {
 	armed  map[int32]Interest
 	order  []int32            // the fds in armed
 	edges  map[int32]Interest // what has come to hold, and has not been reported; of an edge-triggered one
+	lost   map[int32]bool     // fds whose number is another file's now; of an edge-triggered one
 	fair   bool               // it reports what there is, and nothing else
 	inside bool
 	closed bool
@@ -73,31 +74,48 @@ func (p *scripted) Arm(fd int32, in Interest) error {
 func (p *scripted) drop(fd int32) {
 	delete(p.armed, fd)
 	delete(p.edges, fd)
+	delete(p.lost, fd)
 	p.order = slices.DeleteFunc(p.order, func(n int32) bool { return n == fd })
 }
 
 func (p *scripted) Forget(fd int32) {
 	p.enter()
 	p.m.t.Logf("forget %d", fd)
-	if _, ok := p.armed[fd]; !ok || !sysx.ValidFD(fd) {
+	if _, ok := p.armed[fd]; !ok && !p.lost[fd] || !sysx.ValidFD(fd) {
 		p.m.fail("fd %d is to be forgotten: armed %v, open %v", fd, ok, sysx.ValidFD(fd))
 	}
 	p.drop(fd)
 }
 
-// Renew finds that the number is still that of the same file.
+// Renew watches the number again if it is another file's.
 func (p *scripted) Renew(fd int32) (bool, error) {
 	p.enter()
-	if _, ok := p.armed[fd]; !ok || !p.edge {
+	p.m.t.Logf("renew %d", fd)
+	if _, ok := p.armed[fd]; !ok && !p.lost[fd] || !p.edge {
 		p.m.fail("fd %d is to be renewed, and is not armed", fd)
 	}
-	return false, nil
+	if !p.lost[fd] {
+		return false, nil
+	}
+	delete(p.lost, fd)
+	p.armed[fd] = Readable | Writable | Priority
+	p.order = append(p.order, fd)
+	p.changed(fd)
+	return true, nil
+}
+
+// replaced is called when the program has closed fd and another file has got the number, of which nobody tells.
+func (p *scripted) replaced(fd int32) {
+	if _, ok := p.armed[fd]; ok && p.edge {
+		p.drop(fd)
+		p.lost[fd] = true
+	}
 }
 
 // changed notes that something has changed at fd, so that what holds makes an event.
 func (p *scripted) changed(fd int32) {
-	if _, ok := p.armed[fd]; ok {
-		p.edges[fd] |= held(fd)
+	if in, ok := p.armed[fd]; ok {
+		p.edges[fd] |= held(fd) & (in | Hangup)
 	}
 }
 
