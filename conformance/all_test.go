@@ -108,7 +108,7 @@ func BenchmarkEngine(b *testing.B) {
 	for _, k := range backends {
 		b.Run("backend="+k.name, func(b *testing.B) {
 			k.need(b, nil)
-			conformance.RunBenchmarks(b, k.open)
+			conformance.RunBenchmarks(b, k.open, nil)
 		})
 	}
 }

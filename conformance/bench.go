@@ -40,21 +40,21 @@ type Benchmark struct {
 }
 
 // Benchmarks are those of RunBenchmarks, for a program that measures by itself: nops by depth, and a byte that goes back and forth
-// between two sockets of one engine. The slice is the caller's.
-func Benchmarks() []Benchmark {
+// between two streams of one engine, which are sockets unless cfg has Streams. The slice is the caller's.
+func Benchmarks(cfg *Config) []Benchmark {
 	var all []Benchmark
 	for _, depth := range []int{1, 32} {
 		all = append(all, Benchmark{fmt.Sprintf("op=nop/depth=%d", depth), api.Ops(api.OpNop),
 			func(l Loop, e api.Engine) { benchNops(l, e, depth) }})
 	}
-	return append(all, platformBenchmarks()...)
+	return append(all, platformBenchmarks(cfg.streams())...)
 }
 
 // RunBenchmarks measures the engines that f opens with the default options, by each of Benchmarks. b is a *testing.B, or what else has
 // benchmarks below it.
-func RunBenchmarks[B Bencher[B]](b B, f Factory) {
+func RunBenchmarks[B Bencher[B]](b B, f Factory, cfg *Config) {
 	b.Helper()
-	for _, bm := range Benchmarks() {
+	for _, bm := range Benchmarks(cfg) {
 		b.Run(bm.Name, func(b B) {
 			e, err := f(&api.Options{})
 			if err != nil {

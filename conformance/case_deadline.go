@@ -42,6 +42,7 @@ var deadlineCases = []Case{
 	{
 		ID: "TMO-10", Name: "timeout",
 		Explanation: "A timeout that has not fired by its Deadline ends then with os.ErrDeadlineExceeded.",
+		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines,
 		Ops:         timeoutOps,
 		Fn: func(t *T) {

@@ -288,7 +288,7 @@ var messageCases = []Case{
 			next, put := uint64(0), uint64(0)
 			dst := make([]api.Completion, 1)
 			for next < 10_000 {
-				for t.Engine.Post(put, 0) == nil {
+				for put <= next+4 && t.Engine.Post(put, 0) == nil {
 					put++
 				}
 				if put != next+4 {
@@ -322,7 +322,10 @@ var messageCases = []Case{
 					for ; flying <= 2*size; flying++ { // more than dst holds
 						t.Submit(api.Nop(3))
 					}
-					for t.Engine.Post(1, 0) == nil { // the queue is full each time
+					for n := 0; t.Engine.Post(1, 0) == nil; n++ { // the queue is full each time
+						if n > 100 {
+							t.Fatalf("%d completions could be posted with MaxInFlight 100", n)
+						}
 					}
 					for _, c := range dst[:t.complete(dst, api.Wait{Min: 1})] {
 						switch c.Tag {

@@ -34,6 +34,7 @@ var ringCases = []Case{
 	{
 		ID: "RNG-1", Name: "modes out of range",
 		Explanation: "Options of the ring that are out of range are an OptionError on every backend.",
+		Needs:       NeedStreams,
 		Fn: func(t *T) {
 			for what, tune := range map[string]func(*api.RingOptions){
 				"an unknown Taskrun":            func(r *api.RingOptions) { r.Taskrun = 99 },
@@ -62,6 +63,7 @@ var ringCases = []Case{
 	{
 		ID: "RNG-1", Name: "modes that contradict each other",
 		Explanation: "Options of the ring that contradict another option are an OptionError on every backend.",
+		Needs:       NeedStreams,
 		Fn: func(t *T) {
 			t.refuses("PreferBusyPoll without BusyPoll", func(o *api.Options) { o.Ring = api.RingOptions{PreferBusyPoll: true} })
 			t.refuses("BusyPollIDs without BusyPoll", func(o *api.Options) { o.Ring.BusyPoll, o.Ring.BusyPollIDs[1] = 0, 1<<30 })

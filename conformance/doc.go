@@ -14,6 +14,9 @@
 // holds for every completion (its tag and code, one last completion and none behind it, a lease where there
 // is a provided buffer, and not twice) is checked in every case.
 //
+// An engine that does not work on files of the operating system gives the suite streams of its own, in Config.Streams; docs/WRITING_A_BACKEND.md
+// goes through an example.
+//
 // A pass shows that the engine kept the rules in the situations that the cases bring about. It
 // does not show that it keeps them in all interleavings: run it under the race detector and
 // with -count too. RunAllocs shows that nothing is allocated per operation, RunBenchmarks what

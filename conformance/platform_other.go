@@ -8,7 +8,7 @@ func platformCases() []Case { return nil }
 
 func platformAllocs() []allocCase { return nil }
 
-func platformBenchmarks() []Benchmark { return nil }
+func platformBenchmarks(Streams) []Benchmark { return nil }
 
 func undeclaredFileOps() []undeclared { return nil }
 

@@ -89,9 +89,9 @@ func TestOutsideGoTest(t *testing.T) {
 		}
 	}
 	ran = nil
-	conformance.RunBenchmarks(root, nops)
-	if len(ran) != len(conformance.Benchmarks()) {
-		t.Fatalf("%d of %d benchmarks were run", len(ran), len(conformance.Benchmarks()))
+	conformance.RunBenchmarks(root, nops, nil)
+	if len(ran) != len(conformance.Benchmarks(nil)) {
+		t.Fatalf("%d of %d benchmarks were run", len(ran), len(conformance.Benchmarks(nil)))
 	}
 	for _, p := range ran {
 		if _, ok := p.metrics["enters/op"]; !ok && p.skipped == "" || p.Failed() || p.skipped == "" && p.n != 11 {

@@ -1,11 +1,9 @@
-// Command copyfile copies a file, several pieces at a time, by way of buffers that are registered with the engine: io_uring maps their memory once and
-// not for each operation.
+// Command copyfile copies a file, several pieces at a time, by way of registered buffers: io_uring maps their memory once and not for each operation.
 //
-//	go run ./examples/copyfile /etc/services /tmp/copy
+//	go run ./examples/copyfile README.md /tmp/copy
 package main
 
 import (
-	"fmt"
 	"io"
 	"log"
 	"os"
@@ -20,8 +18,7 @@ const pieces, size = 8, 1 << 18 // in flight at a time, and the bytes of each
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: copyfile FROM TO")
-		os.Exit(2)
+		log.Fatal("usage: copyfile FROM TO")
 	}
 	if err := run(os.Args[1], os.Args[2]); err != nil {
 		log.Fatal(err)
@@ -56,7 +53,10 @@ func run(from, to string) error {
 	if err := engine.RegisterBuffers(bufs); err != nil {
 		return err
 	}
-	return copyAll(engine, int(in.Fd()), int(out.Fd()), bufs)
+	if err := copyAll(engine, int(in.Fd()), int(out.Fd()), bufs); err != nil {
+		return err
+	}
+	return out.Close() // some file systems tell only now that they were full
 }
 
 // copyAll reads piece after piece, each into a buffer of its own, and writes it to where it came from. The tag is the index of the buffer.
