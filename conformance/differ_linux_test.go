@@ -1,16 +1,19 @@
 package conformance_test
 
 import (
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"github.com/sluiceio/sluice/api"
@@ -20,12 +23,16 @@ import (
 
 // player is something that programs run on.
 type player struct {
-	name string
-	open func() (script.Machine, error)
+	name  string
+	open  func() (script.Machine, error)
+	skips func(*script.Program) string // why it is left out, or ""
 }
 
+// raw is the raw ring, where there is one.
+var raw = player{"raw ring", openRaw, beyondKernel}
+
 func engineOn(name string, open func(*api.Options) (api.Engine, error), o api.Options) player {
-	return player{name, func() (script.Machine, error) { return open(&o) }}
+	return player{name, func() (script.Machine, error) { return open(&o) }, func(*script.Program) string { return "" }}
 }
 
 // players are those whose traces must be equal.
@@ -44,6 +51,16 @@ func players(t testing.TB) []player {
 			list = append(list, engineOn(b.name+"/"+c.Name, b.open, c.Options))
 		}
 	}
+	if m, err := openRaw(); err == nil {
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, raw)
+	} else if !slices.ContainsFunc(list, func(p player) bool { return strings.HasPrefix(p.name, "uring") }) {
+		t.Logf("no raw ring: %v", err)
+	} else if !errors.Is(err, unix.EINVAL) { // which a kernel says that does not know its flags
+		t.Fatalf("there is uring, and no raw ring: %v", err)
+	}
 	return list
 }
 
@@ -51,6 +68,9 @@ func players(t testing.TB) []player {
 func difference(p *script.Program, on []player, patience time.Duration) string {
 	var first script.Trace
 	for i, pl := range on {
+		if pl.skips(p) != "" {
+			continue
+		}
 		m, err := pl.open()
 		if err != nil {
 			return fmt.Sprintf("%s cannot be opened: %v", pl.name, err)
@@ -106,14 +126,17 @@ func TestDifferential(t *testing.T) {
 	seed := number(t, "SLUICE_DIFFER_SEED", 0)
 	start := time.Now()
 	limit := time.Duration(number(t, "SLUICE_DIFFER_SECONDS", 10)) * time.Second
-	n := seed
+	n, plain := seed, 0
 	for ; time.Since(start) < limit; n++ {
 		p := programs.Example(n)
+		if raw.skips(p) == "" {
+			plain++
+		}
 		if d := difference(p, on, script.Patience); d != "" {
 			t.Fatalf("program %d:\n%s", n, report(p, on, d))
 		}
 	}
-	t.Logf("%d programs on %d machines in %v", n-seed, len(on), time.Since(start).Round(time.Second))
+	t.Logf("%d programs, %d of them for the raw ring, on %d machines in %v", n-seed, plain, len(on), time.Since(start).Round(time.Second))
 }
 
 // kept is where programs are that have shown a difference once, or that show a feature of the language.

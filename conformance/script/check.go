@@ -17,6 +17,7 @@ type checker struct {
 	gone   map[string]bool // the peer's end, by object
 	mute   map[string]bool // the peer writes no more
 	stall  map[string]bool // something Huge has been sent
+	whole  map[string]bool // a receive with waitall
 	sent   map[string]int  // bytes by the engine
 	put    map[string]int  // bytes by the peer
 }
@@ -33,7 +34,7 @@ func (p *Program) check() (at int, err error) {
 		}
 	}
 	c := &checker{p: p, tags: map[int]*Op{}, closed: map[string]bool{}, gone: map[string]bool{}, mute: map[string]bool{},
-		stall: map[string]bool{}, sent: map[string]int{}, put: map[string]int{}}
+		stall: map[string]bool{}, whole: map[string]bool{}, sent: map[string]int{}, put: map[string]int{}}
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		switch s.Kind {
@@ -112,10 +113,11 @@ func (c *checker) peer(s *Step) error {
 		ok = reads && !c.stall[o.Name] && s.N > 0 && s.N <= MaxFlow
 	case DrainAll:
 		ok = reads
-	case ClosePeer:
+	case ClosePeer: // with something unread it is a reset, and who is told of it, if a receive has had its data, is not said (STR-7)
+		ok = !c.whole[o.Name] || c.sent[o.Name] == 0 && !c.stall[o.Name]
 		c.gone[o.Name] = true
 	case Reset:
-		ok = o.Kind == TCP
+		ok = o.Kind == TCP && !c.whole[o.Name]
 		c.gone[o.Name] = true
 	case HalfClose:
 		ok = sockets.has(o.Kind) && !c.mute[o.Name]
@@ -202,11 +204,20 @@ func (c *checker) target(o *Op, in *verbInfo) error {
 	if obj == nil || !in.on.has(obj.Kind) || c.closed[o.On] {
 		return fmt.Errorf("%q is no object that it can be done to, or closed", o.On)
 	}
+	if c.gone[o.On] && c.stall[o.On] && !in.stops {
+		return fmt.Errorf("whether what was stopped by the loss of the peer has taken the error is not said")
+	}
 	if obj.Kind == File && o.Deadline.Fires() {
 		return fmt.Errorf("how long a file takes is a matter of time")
 	}
 	if o.Off != NoOffset && (obj.Kind != File || o.Off < 0 || o.Off > MaxFile) {
 		return fmt.Errorf("an offset is for a file, up to %d", MaxFile)
+	}
+	if o.Verb == Recv && o.Flags&WaitAll != 0 {
+		if c.gone[o.On] {
+			return fmt.Errorf("whether it takes the error behind the data is not said")
+		}
+		c.whole[o.On] = true
 	}
 	huge := o.N == Huge && (o.Verb == Send && o.Flags&WaitAll != 0 || o.Verb == WriteOp && obj.Kind == PipeOut)
 	if o.N < 0 || o.N > MaxSize && !huge {
@@ -318,8 +329,9 @@ func (c *checker) together(ops []Op) error {
 		if o.Flags&DontWait != 0 && c.behind(before, o) {
 			return fmt.Errorf("whether what stands before %s has ended is a matter of time", o)
 		}
-		if drains = drains || o.Flags&DrainOp != 0; drains && o.Count > 0 {
-			return fmt.Errorf("it is not told from when %s counts behind a drain", o)
+		drains = drains || o.Flags&DrainOp != 0
+		if drains && (o.Count > 0 || o.Deadline.Fires() || o.Verb == LinkTimeout && o.fires()) {
+			return fmt.Errorf("when %s is let go by a drain is a matter of time", o)
 		}
 		if groups[o.Group]++; o.Group != "" && groups[o.Group] > 1 {
 			return fmt.Errorf("which of two operations gets the last buffer of %s is not said", o.Group)

@@ -383,7 +383,7 @@ func (r *run) left(o *object) error {
 			r.say("  %s gets %s, %s", o.Peer, show(b), end)
 		}
 	}
-	if o.fd >= 0 && inputs.has(o.Kind) {
+	if o.fd >= 0 && inputs.has(o.Kind) && !(o.huge && o.broken) { // an error may have been taken, or not (STR-7)
 		b, end := readAll(o.fd)
 		r.say("  %s has %s, %s", o.Name, show(b), end)
 	}

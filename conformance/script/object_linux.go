@@ -185,6 +185,13 @@ func (o *object) ready(events int16) bool {
 	return isReady(o.fd, events, 0)
 }
 
+// failing says whether the engine's end has an error that nobody has been told of.
+func (o *object) failing() bool {
+	p := []unix.PollFd{{Fd: int32(o.fd)}}
+	_ = retry(func() (err error) { _, err = unix.Poll(p, 0); return err })
+	return p[0].Revents&unix.POLLERR != 0
+}
+
 func isReady(fd int, events int16, ms int) bool {
 	p := []unix.PollFd{{Fd: int32(fd), Events: events}}
 	n := 0

@@ -8,12 +8,30 @@ func (r *run) races(list []Op) string {
 	if why := r.letGo(list); why != "" {
 		return why
 	}
+	for i := range r.p.Objects {
+		o := r.objects[r.p.Objects[i].Name]
+		if o.Kind != Group && o.fd >= 0 && bothDirections(list, o.Name) && o.failing() {
+			return fmt.Sprintf("which of two directions of %s is told of its error", o.Name)
+		}
+	}
 	for i := range list {
 		if why := r.watched(list, i); why != "" {
 			return why
 		}
 	}
 	return r.ends(list)
+}
+
+// bothDirections says whether a list receives and sends on an object.
+func bothDirections(list []Op, on string) bool {
+	in, out := false, false
+	for i := range list {
+		if list[i].On == on {
+			in = in || list[i].Verb.info().in
+			out = out || list[i].Verb.info().out
+		}
+	}
+	return in && out
 }
 
 // letGo says why operations that begin later, behind a drain or in a chain, are a race.

@@ -16,7 +16,7 @@ pipe out x y
 file f 8192
 listener l
 group g 4x64
-submit recv a 100 deadline=1ms tag=1 waitall
+submit recv c 100 deadline=1ms tag=1 waitall
 submit recv a 0 deadline=never tag=2 dontwait eof ; recvbuffer c group=g tag=3
 submit recvmulti a group=g tag=4
 submit cancel of=4 tag=5 link ; nop tag=6 hardlink drain skip ; nop tag=29
