@@ -30,6 +30,7 @@ func (t *T) complete(dst []api.Completion, w api.Wait) int {
 	for i := range dst[:n] {
 		t.check(&dst[i])
 	}
+	t.stopExpired()
 	return n
 }
 
@@ -113,16 +114,19 @@ var completionCases = []Case{
 		Explanation: "Complete fills dst with what is there, also beyond Wait.Min.",
 		Ops:         api.Ops(api.OpNop),
 		Fn: func(t *T) {
-			t.submitNops(8)
-			dst := make([]api.Completion, 16)
-			got := 0
-			for range 8 {
-				got += t.complete(dst, api.Wait{Min: 1})
-				if got == 8 {
-					return
+			// What is there when Complete returns is for the engine to say, but it is not one at a time for ever.
+			most := 0
+			for round := 0; most < 2 && round < 100; round++ {
+				t.submitNops(8)
+				for dst, got := make([]api.Completion, 16), 0; got < 8; {
+					n := t.complete(dst, api.Wait{Min: 1})
+					most = max(most, n)
+					got += n
 				}
 			}
-			t.Errorf("%d completions of 8", got)
+			if most < 2 {
+				t.Errorf("100 times 8 completions, and each has come alone")
+			}
 		},
 	},
 	{

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,9 +111,13 @@ var deviceCases = []Case{
 			r, w := t.Pipe(nonblock)
 			t.WantErr(read(r, 8, 1).With(api.DontWait), unix.EAGAIN)
 			t.waitsInVain(read(r, 8, 2))
-			t.late(read(r, 8, 3), 3, func() { t.Put(w, "abc") })
-			t.late(readv(r, 4, 2, 2), 4, func() { t.Put(w, "abcdef") })
-			t.Want(read(r, 8, 5).With(api.DontWait), 2)
+			part, parts, rest := read(r, 8, 3), readv(r, 4, 2, 2), read(r, 8, 5)
+			t.late(part, 3, func() { t.Put(w, "abc") })
+			t.late(parts, 4, func() { t.Put(w, "abcdef") })
+			t.Want(rest.With(api.DontWait), 2)
+			t.WantBytes(part.Buf[:3], "abc")
+			t.WantBytes(slices.Concat(parts.Msg.Bufs...), "abcd")
+			t.WantBytes(rest.Buf[:2], "ef")
 			t.Want(read(r, 0, 6), 0)
 			t.Put(w, "rest")
 			t.CloseNow(w)
@@ -139,7 +144,9 @@ var deviceCases = []Case{
 			t.waitsInVain(read(r, 8, 1))
 			w := t.OpenFile(name, unix.O_WRONLY)
 			t.nonblock(nonblock, w)
-			t.late(read(r, 8, 2), 3, func() { t.Want(write(w, "abc", 3), 3) })
+			first := read(r, 8, 2)
+			t.late(first, 3, func() { t.Want(write(w, "abc", 3), 3) })
+			t.WantBytes(first.Buf[:3], "abc")
 			t.CloseNow(w)
 			t.Want(read(r, 8, 4), 0)
 			both := t.OpenFile(name, unix.O_RDWR)
@@ -193,9 +200,11 @@ var deviceCases = []Case{
 			for _, s := range []string{"hello", "world", "!"} {
 				t.Want(write(w, s, 1), len(s))
 			}
-			t.Want(read(r, 2, 2), 2)
-			t.Want(read(r, 100, 3), 5)
-			t.Want(read(r, 100, 4).With(api.DontWait), 1)
+			for i, want := range []string{"he", "world", "!"} {
+				op := read(r, []int{2, 100, 100}[i], uint64(2+i))
+				t.Want(op, len(want))
+				t.WantBytes(op.Buf[:len(want)], want)
+			}
 			t.waitsInVain(read(r, 100, 5))
 		}),
 	},

@@ -547,6 +547,10 @@ var futexCases = []Case{
 		Fn: func(t *T) {
 			w := t.waker()
 			stop, done := make(chan struct{}), make(chan struct{})
+			t.Cleanup(func() { // also of a case that fails
+				close(stop)
+				<-done
+			})
 			go func() {
 				defer close(done)
 				for {
@@ -569,8 +573,6 @@ var futexCases = []Case{
 				t.wakes(w, a, 1, 1)
 				t.AwaitRes(i, 0)
 			}
-			close(stop)
-			<-done
 		},
 	},
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"syscall"
 
@@ -104,7 +105,7 @@ var messageCases = []Case{
 				other = e
 				opened <- err
 				if err == nil {
-					done <- echoMessages(e, t.Engine, rounds)
+					done <- t.echoMessages(e, t.Engine, rounds)
 				}
 			}()
 			if err := <-opened; err != nil {
@@ -357,7 +358,7 @@ var messageCases = []Case{
 			for range 4 {
 				wg.Go(func() {
 					begun <- struct{}{}
-					for {
+					for !t.spent() {
 						switch err := e.Post(1, 0); {
 						case errors.Is(err, api.ErrClosed):
 							return
@@ -424,10 +425,13 @@ func (t *T) drain() {
 }
 
 // echoMessages answers rounds messages of an engine by one to another, and closes the engine.
-func echoMessages(e, to api.Engine, rounds int) error {
+func (t *T) echoMessages(e, to api.Engine, rounds int) error {
 	var dst [4]api.Completion
 	for rounds > 0 {
-		n, err := e.Complete(dst[:], api.Wait{Min: 1})
+		n, err := e.Complete(dst[:], api.Wait{Min: 1, Deadline: t.deadline()})
+		if err == nil && t.spent() {
+			err = fmt.Errorf("%d messages have not come", rounds)
+		}
 		if err != nil {
 			return errors.Join(err, e.Close())
 		}
@@ -441,6 +445,6 @@ func echoMessages(e, to api.Engine, rounds int) error {
 			}
 		}
 	}
-	_, err := e.Complete(dst[:], api.Wait{Min: 1})
+	_, err := e.Complete(dst[:], api.Wait{Min: 1, Deadline: t.deadline()})
 	return errors.Join(err, e.Close())
 }

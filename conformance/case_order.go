@@ -97,7 +97,8 @@ var orderCases = []Case{
 				for i := range 8 {
 					t.AwaitRes(uint64(i), 100)
 				}
-				t.WantBytes((<-got)[1:], want.String())
+				all := <-got // the first byte is older
+				t.WantBytes(all[min(1, len(all)):], want.String())
 			})
 		},
 	},

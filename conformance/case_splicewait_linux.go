@@ -73,6 +73,31 @@ var spliceWaitCases = []Case{
 		},
 	},
 	{
+		ID: "ORD-3", Name: "unordered beside a splice that waits",
+		Explanation: "An Unordered send goes past what waits for its turn or its input on the same socket, and an ordered one past what is Unordered.",
+		Requires:    api.FeatDontWait,
+		Ops:         spliceOps | streamOps,
+		Fn: func(t *T) {
+			r, w := t.Pipe(false)
+			t.EachStream(func(a, b int) {
+				t.Submit(api.Splice(r, none, a, none, 1, 0, 1))
+				t.StillPending(1)
+				t.WantErr(api.Send(a, []byte("x"), 2).With(api.DontWait), unix.EAGAIN)
+				t.Want(api.Send(a, []byte("past"), 3).With(api.DontWait|api.Unordered), 4)
+				t.Want(api.Send(a, []byte(" it"), 4).With(api.Unordered), 3)
+				t.Put(w, ".")
+				t.AwaitRes(1, 1)
+				t.WantGet(b, "past it.")
+				t.Submit(api.Splice(r, none, a, none, 1, 0, 5).With(api.Unordered))
+				t.StillPending(5)
+				t.Want(api.Send(a, []byte("first"), 6), 5)
+				t.Put(w, "!")
+				t.AwaitRes(5, 1)
+				t.WantGet(b, "first!")
+			})
+		},
+	},
+	{
 		ID: "SPL-4", Name: "both sides in one wait",
 		Explanation: "A splice that has waited for one side waits for the other without the program doing anything.",
 		Ops:         spliceOps,

@@ -13,6 +13,25 @@ import (
 
 var streamCases = []Case{
 	{
+		ID: "CMP-8", Name: "empty dst moves bytes",
+		Explanation: "Complete with an empty dst performs what was submitted: what can be sent and received at once has been, without another Complete.",
+		Ops:         streamOps,
+		Fn: func(t *T) {
+			t.EachStream(func(a, b int) {
+				buf := make([]byte, 5)
+				t.Put(b, "there")
+				t.Submit(api.Send(a, []byte("hello"), 1), api.Recv(a, buf, 2))
+				if n := t.complete(nil, api.Wait{}); n != 0 {
+					t.Errorf("Complete into nothing returned %d", n)
+				}
+				t.WantGet(b, "hello")
+				t.AwaitRes(1, 5)
+				t.AwaitRes(2, 5)
+				t.WantBytes(buf, "there")
+			})
+		},
+	},
+	{
 		ID: "STR-1", Name: "data is there",
 		Explanation: "A receive takes what is there, up to the size of its buffer, and leaves the rest.",
 		Needs:       NeedStreams,

@@ -156,7 +156,7 @@ var wakeCases = []Case{
 			for range 4 {
 				wg.Go(func() {
 					begun <- struct{}{}
-					for e.Wake() == nil {
+					for e.Wake() == nil && !t.spent() {
 						_ = e.Stats()
 					}
 				})

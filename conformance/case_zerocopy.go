@@ -579,9 +579,12 @@ var zeroCopyCases = []Case{
 	},
 }
 
-// getLater reads n bytes from fd in a goroutine.
+// getLater reads n bytes from fd in a goroutine. The channel gives nil when that fails.
 func (t *T) getLater(fd, n int) <-chan []byte {
 	got := make(chan []byte, 1)
-	t.spawn(func() { got <- []byte(t.Get(fd, n)) })
+	t.spawn(func() {
+		defer close(got) // Get ends its goroutine when nothing comes
+		got <- []byte(t.Get(fd, n))
+	})
 	return got
 }

@@ -187,6 +187,7 @@ func (c *Case) once(tb TB, f Factory, cfg *Config) (skipped string, grown int64)
 	tb.Helper()
 	before := takeSnapshot()
 	t := newT(tb, c, f, cfg)
+	t.before = before
 	defer t.mute() // goroutines that a failed case has left behind have nobody to tell
 	done := make(chan struct{})
 	go t.run(done)

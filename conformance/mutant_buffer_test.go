@@ -27,21 +27,21 @@ func (m *mutant) RegisterBuffers(bufs [][]byte) error {
 	if m.register != nil {
 		return m.register(m, bufs)
 	}
-	return m.Engine.RegisterBuffers(bufs)
+	return m.did("RegisterBuffers", func() error { return m.Engine.RegisterBuffers(bufs) })
 }
 
 func (m *mutant) UpdateBuffers(at int, bufs [][]byte) (int, error) {
 	if m.update != nil {
 		return m.update(m, at, bufs)
 	}
-	return m.Engine.UpdateBuffers(at, bufs)
+	return m.counted("UpdateBuffers", func() (int, error) { return m.Engine.UpdateBuffers(at, bufs) })
 }
 
 func (m *mutant) UnregisterBuffers() error {
 	if m.unregister != nil {
 		return m.unregister(m)
 	}
-	return m.Engine.UnregisterBuffers()
+	return m.did("UnregisterBuffers", m.Engine.UnregisterBuffers)
 }
 
 func (m *mutant) CloneBuffers(from api.Engine) error {
@@ -51,7 +51,7 @@ func (m *mutant) CloneBuffers(from api.Engine) error {
 	if m.clone != nil {
 		return m.clone(m, from)
 	}
-	return m.Engine.CloneBuffers(from)
+	return m.did("CloneBuffers", func() error { return m.Engine.CloneBuffers(from) })
 }
 
 // ofFixed lets only the completions of operations on registered buffers be changed.

@@ -13,12 +13,28 @@ func (m *mutant) CancelSync(c api.Op, limit time.Duration) (int, error) {
 	if m.sync != nil {
 		return m.sync(m, c, limit)
 	}
-	return m.Engine.CancelSync(c, limit)
+	return m.counted("CancelSync", func() (int, error) { return m.Engine.CancelSync(c, limit) })
 }
 
-// without makes a submit hook that leaves a flag out.
+// without makes a submit hook that leaves a flag out. A slot that becomes an fd that way is made one that nobody has: fd 1 is not the case's to
+// write to, or to close.
 func without(f api.OpFlags) func(*mutant, []api.Op) (int, error) {
-	return changed(func(_ *mutant, op *api.Op) { op.Flags &^= f })
+	const nobodys = 1 << 20
+	return changed(func(_ *mutant, op *api.Op) {
+		switch op.Flags & f {
+		case 0:
+			return
+		case api.FixedFile:
+			op.FD += nobodys
+		case api.FixedFD2:
+			if op.Args != nil {
+				a := *op.Args
+				a.FD2 += nobodys
+				op.Args = &a
+			}
+		}
+		op.Flags &^= f
+	})
 }
 
 // instead makes a submit hook that exchanges a flag for another.

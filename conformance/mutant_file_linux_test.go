@@ -9,20 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (m *mutant) UpdateFiles(at int, fds []int) (int, error) {
-	if m.updateFiles != nil {
-		return m.updateFiles(m, at, fds)
-	}
-	return m.Engine.UpdateFiles(at, fds)
-}
-
-func (m *mutant) SetFileRange(at, n int) error {
-	if m.fileRange != nil {
-		return m.fileRange(m, at, n)
-	}
-	return m.Engine.SetFileRange(at, n)
-}
-
 // onlyInto makes a submit hook that changes the operations with IntoSlot.
 func onlyInto(f func(op *api.Op)) func(*mutant, []api.Op) (int, error) {
 	return changed(func(_ *mutant, op *api.Op) {

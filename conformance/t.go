@@ -42,6 +42,7 @@ type T struct {
 	stash   []api.Completion
 	dst     [64]api.Completion
 	fds     map[int]bool // to be closed at the end
+	before  snapshot     // what was there before the case
 	peers   map[int]int  // of TCP sockets
 	later   []func()
 	helpers sync.WaitGroup
@@ -320,10 +321,15 @@ func (t *T) pull(atLeast int, deadline api.Instant) int {
 		t.stash = append(t.stash, t.dst[i])
 	}
 	clear(t.dst[:n])
+	t.stopExpired()
+	return n
+}
+
+// stopExpired ends a case that the watchdog has woken.
+func (t *T) stopExpired() {
 	if t.expired.Load() {
 		t.Fatalf("the watchdog has ended the case")
 	}
-	return n
 }
 
 // check is what holds for every completion.
@@ -361,6 +367,9 @@ func (t *T) check(c *api.Completion) {
 		t.lease(c.Lease)
 	}
 	if opensFDs.Has(op.code) && c.Res >= 0 && op.flags&api.IntoSlot == 0 {
+		if t.before.has(int(c.Res)) {
+			t.Fatalf("completion with an fd that was open before the case, and is not its own to close: %s", show(c))
+		}
 		t.fds[int(c.Res)] = true
 	}
 	if op.code == api.OpClose && c.Res == 0 && op.flags&api.FixedFile == 0 {
@@ -373,6 +382,10 @@ func (t *T) check(c *api.Completion) {
 }
 
 func (t *T) deadline() api.Instant { return t.start.Add(t.timeout) }
+
+// spent says that the case has ended, or has no time left. Whatever goes on until something happens ends then: it may never happen. Any
+// goroutine may call it.
+func (t *T) spent() bool { return t.over.Load() || t.expired.Load() || api.Now() >= t.deadline() }
 
 // more waits for at least one more completion.
 func (t *T) more(what string) {

@@ -94,6 +94,16 @@ func takeSnapshot() snapshot {
 	return snapshot{fds: openFDs(), goroutines: goroutinesNow(), mapped: mappedNow()}
 }
 
+// has says whether fd was open at the snapshot, and is the same file still.
+func (s *snapshot) has(fd int) bool {
+	was, ok := s.fds[fd]
+	if !ok {
+		return false
+	}
+	is, err := os.Readlink(fdDir + "/" + strconv.Itoa(fd))
+	return err == nil && is == was
+}
+
 // leaks says what there is more than at the snapshot. Goroutines and closed files need a moment to
 // go away.
 func (s *snapshot) leaks() string {
@@ -134,17 +144,19 @@ func within(d time.Duration, f func() bool) bool {
 	return true
 }
 
+// fdDir lists the open files of the process, on Linux.
+const fdDir = "/proc/self/fd"
+
 // openFDs are the open files of the process with what they are, nil where the platform does not tell.
 func openFDs() map[int]string {
-	const dir = "/proc/self/fd"
-	list, err := os.ReadDir(dir)
+	list, err := os.ReadDir(fdDir)
 	if err != nil {
 		return nil
 	}
 	fds := make(map[int]string, len(list))
 	for _, d := range list {
 		// The file that the list was read from is closed by now, and has no link any more.
-		what, err := os.Readlink(dir + "/" + d.Name())
+		what, err := os.Readlink(fdDir + "/" + d.Name())
 		if n, bad := strconv.Atoi(d.Name()); err == nil && bad == nil {
 			fds[n] = what
 		}

@@ -116,7 +116,7 @@ func jobs(builds []*build) []*job {
 			}
 		}
 		if i == 0 { // the other tests have a run with the checks compiled in elsewhere
-			const bySlot, mutants = "^TestBySlot$", "^Test.*Mutants$"
+			const bySlot, mutants = "^TestBySlot$", "^Test(.*Mutants|Killers)$"
 			others = append(others,
 				&job{name: "by slot", build: b, run: bySlot, count: 1},
 				&job{name: "mutants", build: b, run: mutants, count: 1},
@@ -146,10 +146,17 @@ func (c *config) run() (ok bool, err error) {
 			todo = append(todo, j)
 		}
 	}
+	table := filepath.Join(dir, "mutants")
+	if err := os.Setenv(mutantsEnv, table); err != nil {
+		return false, err
+	}
 	runAll(todo, c.procs)
 	r := collect(todo)
 	r.judge(func(f *failure) string { return f.again(retries) })
 	r.took, r.procs = time.Since(begun), c.procs
+	if r.mutants, err = mutantTable(table); err != nil {
+		return false, err
+	}
 	if err := c.write(r); err != nil {
 		return false, err
 	}

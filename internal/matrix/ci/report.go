@@ -18,6 +18,7 @@ type report struct {
 	failed   []*failure // those that count
 	unsteady []*failure
 	why      string
+	mutants  string // a table
 
 	passed, skipped, procs int
 	took                   time.Duration
@@ -108,7 +109,7 @@ const namesMax = 20
 func (r *report) print(out io.Writer) (ok bool, err error) {
 	r.mark()
 	var b strings.Builder
-	b.WriteString("\n")
+	b.WriteString("\n" + r.mutants + "\n")
 	if err := matrix.Cells(&b, r.cases); err != nil {
 		return false, err
 	}

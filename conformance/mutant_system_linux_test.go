@@ -1,0 +1,6 @@
+package conformance_test
+
+import "slices"
+
+// systemMutants are those of operations that only Linux has.
+func systemMutants() []fault { return slices.Concat(linuxMutants, fileMutants, familyMutants) }
