@@ -450,6 +450,9 @@ func beyondKernel(p *script.Program) string {
 			if obj := p.Object(o.On); o.N == script.Huge && ended[obj.Peer] {
 				return "a cancel does not find what is tried anew all the time (CAN-6)"
 			}
+			if o.Verb == script.Shutdown && slices.ContainsFunc(ops[j+1:], func(q script.Op) bool { return q.On == o.On }) {
+				return "a shutdown takes effect at once, and not in a worker (SHU-3)"
+			}
 			if o.Verb == script.LinkTimeout && (!second || ops[j-1].Verb == script.LinkTimeout) {
 				return "a LinkTimeout out of place (LTO-3)"
 			}
