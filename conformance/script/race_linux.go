@@ -58,6 +58,9 @@ func (r *run) letGo(list []Op) string {
 			}
 		}
 		for i := range list {
+			if o.on != nil && o.on.Kind == File && list[i].On == o.On && (o.Verb == WriteOp || list[i].Verb == WriteOp) {
+				return fmt.Sprintf("%d may be let go while %d is done", o.Tag, list[i].Tag)
+			}
 			if o.Verb.info().stops && r.touches(o.Op, &list[i]) {
 				return fmt.Sprintf("%d ends others when its turn comes", o.Tag)
 			}
