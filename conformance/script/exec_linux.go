@@ -25,7 +25,6 @@ type run struct {
 	ops     map[int]*op // by tag
 	pending []*op       // in the order of submission
 	order   int         // counts what has been submitted
-	chains  int
 	leases  []held
 	given   int // completions that count for timeouts
 	got     []result
