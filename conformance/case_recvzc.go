@@ -205,13 +205,16 @@ var recvZCCases = []Case{
 	},
 	{
 		ID: "ZCR-3", Name: "wrong files",
-		Explanation: "A RecvZC of what is no socket is ENOTSOCK, of another socket than TCP EPROTONOSUPPORT, and of one that is not connected ENOTCONN; it takes no page.",
+		Explanation: "A RecvZC of what is no socket is ENOTSOCK, of another socket than TCP EPROTONOSUPPORT, and of one that is not connected ENOTCONN; it takes no page. An fd that is none is EBADF, also without a group, but flags are looked at before.",
 		Requires:    recvZCFeats,
 		Ops:         recvZC,
 		Fn: func(t *T) {
 			g := t.ZCGroup(0, 2)
 			for _, fd := range t.badFDs() {
 				t.WantErr(api.RecvZC(fd, 0, 1), unix.EBADF)
+				t.WantErr(api.RecvZC(fd, 9, 1), unix.EBADF)
+				t.WantErr(arg(api.RecvZC(fd, 0, 1), unix.MSG_PEEK), unix.EINVAL)
+				t.WantErr(api.RecvZC(fd, 0, 1).With(api.DontWait), unix.EINVAL)
 			}
 			r, w := t.Pipe(false)
 			for _, fd := range []int{r, w, t.File("x")} {
@@ -304,6 +307,7 @@ var recvZCCases = []Case{
 			for _, z := range []api.ZeroCopyOptions{
 				{Queue: -1}, {Queue: 1 << 16}, {Refill: -1}, {Refill: 3}, {Refill: 1 << 16}, {Require: true},
 				{Interface: "no-such-card"}, {Interface: strings.Repeat("x", 300)}, {Interface: "no-such-card", Require: true},
+				{Interface: "lo\x00x"}, {Interface: "lo:1"}, {Interface: "\x00"},
 			} {
 				bad = append(bad, api.BufferGroupOptions{ZeroCopy: &z})
 			}

@@ -37,6 +37,21 @@ var recvZCCardCases = []Case{
 		},
 	},
 	{
+		ID: "ZCR-11", Name: "no fd to look with",
+		Explanation: "A group for an interface that cannot be looked for, for want of an fd, is EMFILE and no wrong option, and nothing is made.",
+		Requires:    recvZCFeats,
+		Fn: func(t *T) {
+			o := api.BufferGroupOptions{Count: 2, ZeroCopy: &api.ZeroCopyOptions{Interface: "lo"}}
+			t.WantCount(t.ZCGroup(1, 4), 4, 4) // what the engine opens at first it has by now
+			t.withoutFDs(func() {
+				if g, err := t.Engine.NewBufferGroup(o); g != nil || !errors.Is(err, unix.EMFILE) || errors.Is(err, api.ErrInvalidOption) {
+					t.Errorf("without an fd: %v, %v", g, err)
+				}
+			})
+			t.WantCount(t.Group(o), 2, 2)
+		},
+	},
+	{
 		ID: "ZCR-3", Name: "protocols of Linux",
 		Explanation: "A RecvZC of a raw socket of TCP's number, of multipath TCP, of netlink and of sequenced packets is EPROTONOSUPPORT; TCP over IPv6 will do.",
 		Requires:    recvZCFeats,

@@ -2,8 +2,10 @@ package core
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"syscall"
 
 	"github.com/sluiceio/sluice/api"
@@ -45,8 +47,12 @@ func checkZeroCopy(o *api.BufferGroupOptions) error {
 		return err
 	}
 	if name := o.ZeroCopy.Interface; name != "" {
-		if _, errno := sysx.InterfaceIndex(name); errno != 0 {
-			return &api.OptionError{Option: "ZeroCopyOptions.Interface", Reason: "there is no interface " + name + ": " + errno.Error()}
+		switch _, errno := sysx.InterfaceIndex(name); errno {
+		case 0:
+		case syscall.ENODEV:
+			return &api.OptionError{Option: "ZeroCopyOptions.Interface", Reason: "there is no interface " + strconv.Quote(name)}
+		default: // no fd to ask with, for one
+			return fmt.Errorf("sluice: looking for the interface %q: %w", name, errno)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package sysx
 
 import (
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,9 @@ func setLen(*RawSockaddrAny, uint32) {}
 // ifIndex looks up an interface as if_nametoindex(3) does, with SIOCGIFINDEX. Asking
 // package net would read the whole table of interfaces over netlink.
 func ifIndex(name string) (uint32, syscall.Errno) {
+	if strings.ContainsAny(name, "\x00:") {
+		return 0, unix.ENODEV // the kernel would look for what is in front of that
+	}
 	ifr, err := unix.NewIfreq(name)
 	if err != nil {
 		return 0, unix.ENODEV // too long to be a name

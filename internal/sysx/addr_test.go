@@ -43,6 +43,8 @@ func TestAddrRoundTrip(t *testing.T) {
 		{name: "zone by name", addr: "[fe80::1%" + lo + "]:1", wantAddr: "[fe80::1%" + loIndex + "]:1"},
 		{name: "no such zone", addr: "[fe80::1%nosuchif0]:1", errno: unix.ENODEV},
 		{name: "zone with too long a name", addr: "[fe80::1%" + strings.Repeat("x", 40) + "]:1", errno: unix.ENODEV},
+		{name: "zone with a NUL", addr: "[fe80::1%" + lo + "\x00x]:1", errno: unix.ENODEV},
+		{name: "zone with a colon", addr: "[fe80::1%" + lo + ":1]:1", errno: unix.ENODEV},
 		{name: "zone above 32 bits", addr: "[fe80::1%4294967296]:1", errno: unix.ENODEV},
 		{name: "nothing", errno: unix.EINVAL},
 		{name: "path", path: "/tmp/a.sock"},
