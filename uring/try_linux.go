@@ -207,8 +207,11 @@ func (d *driver) fetch() (any bool) {
 // goesOn says whether a WaitAll that came back short has more to do. The kernel goes on by itself as a rule, and
 // comes back short at the end of the stream, for an error, or when it was cancelled. The error belongs to the next operation,
 // so that it must not be fetched here.
-func (d *driver) goesOn(s *core.Slot) bool {
-	if s.Ending() || mayFail(&s.Op) {
+func (d *driver) goesOn(s *core.Slot) bool { return !s.Ending() && d.unfinished(s) }
+
+// unfinished says that nothing but a cancel would keep it from going on.
+func (d *driver) unfinished(s *core.Slot) bool {
+	if mayFail(&s.Op) {
 		return false
 	}
 	d.count.Enters += 2
