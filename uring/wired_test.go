@@ -558,4 +558,10 @@ func TestWiredRestricted(t *testing.T) {
 			want(t, wait(t, e, 1)[0], 1, -int(unix.EINVAL))
 		}
 	}
+	e := open(t, &api.Options{Restrict: api.Ops(api.OpRecv), Ring: api.RingOptions{Completions: api.CompletionsWide}})
+	var u *api.UnavailableError
+	_, err := e.NewBufferGroup(api.BufferGroupOptions{ZeroCopy: &api.ZeroCopyOptions{Interface: "lo", Require: true}})
+	if !errors.As(err, &u) || !strings.Contains(u.Hint, "Options.Restrict") {
+		t.Errorf("restricted to other operations: %v", err)
+	}
 }

@@ -54,8 +54,10 @@ func noZCRX(iface string, errno unix.Errno) *api.UnavailableError {
 	switch errno {
 	case unix.EOPNOTSUPP:
 		u.Hint = "the driver of " + iface + " cannot give a receive queue memory of a program; it takes a network card, and a driver, with header split (tcp-data-split), flow steering and queue management operations"
-	case unix.EPERM, unix.EACCES:
+	case unix.EPERM:
 		u.Hint = "it takes CAP_NET_ADMIN"
+	case unix.EACCES: // of the ring, which has been told so: see restrict
+		u.Hint = "name RecvZC in Options.Restrict"
 	case unix.EINVAL:
 		if u.Hint = "Linux 6.15 or later has it, when built with CONFIG_IO_URING_ZCRX"; iface == "" {
 			u.Reason = "the kernel has no IORING_OP_RECV_ZC"
