@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"strings"
+	"time"
 
 	"github.com/sluiceio/sluice/api"
 	"golang.org/x/sys/unix"
@@ -256,6 +257,47 @@ var shutdownWaitCases = []Case{
 				if got += t.lastOf(b); !strings.HasSuffix(got, "late") {
 					t.Errorf("what was sent does not arrive: the last that does is %q", got)
 				}
+			}
+		},
+	},
+	{
+		ID: "ENG-11", Name: "sends to many Unix peers that do not read",
+		Explanation: "However many sends wait on Unix sockets, that costs no processor, and each of them ends when its peer shuts down reading.",
+		Ops:         sendOps,
+		Fn: func(t *T) {
+			const n = 300
+			var peers []int
+			more := func() {
+				a, b := t.Pair(false)
+				t.SmallBuffers(a, b)
+				t.fillUnix(a)
+				t.Submit(api.Send(a, []byte("late"), uint64(len(peers))))
+				peers = append(peers, b)
+			}
+			// cost is how many system calls the engine makes in 20 waits of 10 ms, with a call of do behind each.
+			cost := func(do func()) uint64 {
+				before := t.Engine.Stats().Enters
+				for range 20 {
+					t.pull(1, api.After(10*time.Millisecond))
+					do()
+				}
+				return t.Engine.Stats().Enters - before
+			}
+			alone := cost(func() {})
+			for range n {
+				more()
+			}
+			t.Quiet()
+			t.pull(1, api.After(2*lookTime))
+			// Another that begins to wait may have the engine look more often.
+			if got, most := cost(more), alone+20*(n/2); got > most {
+				t.Errorf("%d system calls of %d sends that wait, want no more than %d", got, len(peers), most)
+			}
+			for _, b := range peers {
+				t.shut(b, unix.SHUT_RD)
+			}
+			for i := range peers {
+				t.Prompt(uint64(i), neg(unix.EPIPE))
 			}
 		},
 	},

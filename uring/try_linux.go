@@ -107,7 +107,7 @@ func (d *driver) watchPeer(s *core.Slot) {
 		return
 	}
 	if len(d.peers) == 0 {
-		d.peersAt = api.After(attempt.PeerEvery)
+		d.peersFrom = api.Now()
 	}
 	if id := s.ID(); len(d.peers) == 0 || d.peers[len(d.peers)-1] != id {
 		d.peers = append(d.peers, id)
@@ -116,7 +116,7 @@ func (d *driver) watchPeer(s *core.Slot) {
 
 // lookPeers does that, if it is time for it.
 func (d *driver) lookPeers() {
-	if len(d.peers) == 0 || api.Now() < d.peersAt {
+	if d.peersLeft() != 0 {
 		return
 	}
 	for _, id := range d.peers {
@@ -127,12 +127,16 @@ func (d *driver) lookPeers() {
 	d.peers = d.peers[:0]
 }
 
-// peersLeft is how long there is until then, negative when there is nothing to do.
+// peersMost is how many times attempt.PeerEvery there are between two looks at the most.
+const peersMost = 100
+
+// peersLeft is how long there is until then, negative when there is nothing to do. The more wait the longer it is, for each costs three system calls.
 func (d *driver) peersLeft() time.Duration {
 	if len(d.peers) == 0 {
 		return -1
 	}
-	return max(d.peersAt.Sub(api.Now()), 0)
+	after := attempt.PeerEvery * time.Duration(min(1+3*len(d.peers)/attempt.PeerShare, peersMost))
+	return max(d.peersFrom.Add(after).Sub(api.Now()), 0)
 }
 
 // verdictOf is what an operation waits for to which the kernel says EAGAIN. Poll reports an unconnected socket ready for ever.

@@ -105,8 +105,8 @@ type driver struct {
 	bound      bool
 	closed     bool
 
-	peers   []api.OpID // see watchPeer
-	peersAt api.Instant
+	peers     []api.OpID // see watchPeer
+	peersFrom api.Instant
 }
 
 var (

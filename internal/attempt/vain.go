@@ -52,8 +52,15 @@ func (t *Tries) StoppedReading(fd int32) bool {
 	return errno == 0 && (typ == syscall.SOCK_DGRAM || typ == syscall.SOCK_RAW)
 }
 
-// PeerEvery is how often a send that waits for the peer of a Unix socket is tried that no event may tell of: see WaitsForPeer.
-const PeerEvery = 10 * time.Millisecond
+// How often a send that waits for the peer of a Unix socket is tried that no event may tell of: see WaitsForPeer.
+const (
+	// PeerEvery is the shortest time between two looks.
+	PeerEvery = 10 * time.Millisecond
+	// PeerSeldom is the longest, which is for those of which nothing comes.
+	PeerSeldom = 160 * time.Millisecond
+	// PeerShare is how many sends are tried in a look: if each had its own 10 ms, some thousands that wait would keep a processor busy.
+	PeerShare = 64
+)
 
 // WaitsForPeer says whether s, which waits for room, is a send to the one peer of a Unix socket. When that shuts down reading, the kernel wakes what waits in a call, and what waits in
 // io_uring, for EPIPE, but what poll(2) reports does not change (measured on 6.18).

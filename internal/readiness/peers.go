@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluiceio/sluice/api"
@@ -12,8 +13,9 @@ import (
 // peers are the files with sends that wait for an event, and are tried from time to time all the same (attempt.WaitsForPeer).
 type peers struct {
 	list  []*file
-	spare []*file
+	spare []*file // for those whose turn it is
 	at    api.Instant
+	pause time.Duration // until the look after that
 }
 
 // left is how long there is until the next look, negative when there is none.
@@ -24,34 +26,47 @@ func (p *peers) left() time.Duration {
 	return max(p.at.Sub(api.Now()), 0)
 }
 
+// soon has the next look come as early as any.
+func (p *peers) soon() {
+	at := api.After(attempt.PeerEvery)
+	if len(p.list) == 0 || at < p.at {
+		p.at = at
+	}
+	p.pause = attempt.PeerEvery
+}
+
 // watchPeer is called when s has become a waiter of f.
 func (d *driver) watchPeer(f *file, s *core.Slot) {
-	p := &d.peers
 	if f.isPeer || !d.try.WaitsForPeer(s) {
 		return
 	}
-	if len(p.list) == 0 {
-		p.at = api.After(attempt.PeerEvery)
-	}
+	d.peers.soon()
 	f.isPeer = true
-	p.list = append(p.list, f)
+	d.peers.list = append(d.peers.list, f)
 }
 
-// lookPeers tries what waits, if it is time for that.
+// lookPeers tries what waits, if it is time for that. However many there are, they cost no more than attempt.PeerShare attempts each time; and where
+// nothing comes of a look at all of them, the next one is later.
 func (d *driver) lookPeers() {
 	p := &d.peers
 	if len(p.list) == 0 || api.Now() < p.at {
 		return
 	}
-	list := p.list
-	p.list, p.spare = p.spare[:0], list
-	p.at = api.After(attempt.PeerEvery)
-	for _, f := range list {
+	n := min(len(p.list), attempt.PeerShare)
+	if n == len(p.list) {
+		p.pause = min(2*p.pause, attempt.PeerSeldom)
+	}
+	p.at = api.After(p.pause)
+	p.spare = append(p.spare[:0], p.list[:n]...)
+	p.list = slices.Delete(p.list, 0, n)
+	for _, f := range p.spare {
 		if f.isPeer = d.lookPeer(f); f.isPeer {
 			p.list = append(p.list, f)
+		} else {
+			p.soon()
 		}
 	}
-	clear(list)
+	clear(p.spare)
 }
 
 // lookPeer tries the sends that wait for f, and says whether any of them goes on waiting.
