@@ -97,6 +97,7 @@ var controlCases = []Case{
 		Explanation: "File descriptors that are passed arrive in their order, refer to the same files, and are close-on-exec.",
 		Ops:         msgOps,
 		Fn: func(t *T) {
+			t.needFDs(300)
 			t.unixPairs(func(a, b int) {
 				for _, n := range []int{1, 5, 253} {
 					var files, ends []int

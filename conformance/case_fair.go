@@ -37,6 +37,7 @@ var fairCases = slices.Concat(withStrategies(Case{
 	Ops:         recvOnly,
 	Fn: func(t *T) {
 		const n = 300
+		t.needFDs(2 * n)
 		var peers [n]int
 		ops := make([]api.Op, n)
 		for i := range n {

@@ -397,6 +397,7 @@ var fixedFileCases = []Case{
 		Requires:    fixedFiles | api.FeatDontWait,
 		Ops:         api.Ops(api.OpSend),
 		Fn: func(t *T) {
+			t.needFDs(4 * 200) // what nobody has taken over yet
 			a, _ := t.Pair(false)
 			t.register(t.Engine, make4(-1)...)
 			var wg sync.WaitGroup

@@ -455,6 +455,7 @@ var spliceCases = []Case{
 		Ops:         spliceOps | fileOps | api.Ops(api.OpFsync),
 		Fn: func(t *T) {
 			const n = 200
+			t.needFDs(4 * n)
 			type end struct{ w, to int }
 			ends := make([]end, n)
 			for i := range n {

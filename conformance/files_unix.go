@@ -24,6 +24,21 @@ func (t *T) Own(fd int) int {
 	return fd
 }
 
+// needFDs skips a case that has n files open where RLIMIT_NOFILE does not allow for so many beside those of the process.
+func (t *T) needFDs(n int) {
+	if t.streams != nil {
+		return
+	}
+	var limit unix.Rlimit
+	t.must("getrlimit", unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	if need := uint64(n + len(t.before.fds) + fdsOfEngine); uint64(limit.Cur) < need {
+		t.Skipf("RLIMIT_NOFILE is %d, and the case needs %d", limit.Cur, need)
+	}
+}
+
+// fdsOfEngine is more than engines need for themselves.
+const fdsOfEngine = 64
+
 // CloseNow closes fd behind the engine's back.
 func (t *T) CloseNow(fd int) {
 	delete(t.fds, fd)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,15 +107,11 @@ func (s *suiteCmd) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	rep.Backends = probes
-	if page != nil {
-		if err := errors.Join(rep.page(page), page.Close()); err != nil {
-			return err
-		}
+	err = rep.print(stdout, s.json)
+	if page != nil { // each of the two is worth having without the other
+		err = cmp.Or(err, rep.page(page), page.Close())
 	}
-	if err := rep.print(stdout, s.json); err != nil {
-		return err
-	}
-	return rep.verdict()
+	return cmp.Or(err, rep.verdict())
 }
 
 // allocRule is the rule of conformance.AllocCases.

@@ -89,6 +89,17 @@ func TestConformanceList(t *testing.T) {
 	}
 }
 
+// TestConformanceFull: a page that cannot be written does not take the report with it.
+func TestConformanceFull(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip(err)
+	}
+	status, stdout, stderr := sluice(t, "conformance", "--backend", "poll", "--rule", "CMP-13", "--html", "/dev/full")
+	if status != exitError || !strings.Contains(stdout, "1 passed, 0 skipped, 0 failed") || !strings.Contains(stderr, "no space left on device") {
+		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+}
+
 // TestConformanceFails has a process of its own run the suite on a backend that is wrong.
 func TestConformanceFails(t *testing.T) {
 	exe, err := os.Executable()
@@ -145,6 +156,9 @@ func TestConformanceInterrupted(t *testing.T) {
 	status, stdout, stderr := canceled("conformance", "--backend", "poll", "--rule", "CMP-13")
 	if status != exitError || stderr != "sluice: interrupted\n" || !strings.Contains(stdout, "interrupted after 0 of 1\n") {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+	if _, stdout, _ := canceled("conformance", "--backend", "poll", "--rule", "CMP-13", "--json"); !strings.Contains(stdout, `"results": []`) {
+		t.Errorf("the results are no list in %s", stdout)
 	}
 }
 

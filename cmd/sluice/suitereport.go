@@ -51,7 +51,8 @@ type reportResult struct {
 }
 
 func newReport(cases int) *suiteReport {
-	return &suiteReport{Sluice: version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Kernel: kernel(), CPUs: runtime.NumCPU(), Cases: cases}
+	return &suiteReport{Sluice: version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Kernel: kernel(), CPUs: runtime.NumCPU(), Cases: cases,
+		Columns: []reportColumn{}, Results: []reportResult{}} // lists in JSON, whatever is in them
 }
 
 func (r *suiteReport) column(backend, name, why string) {
