@@ -190,7 +190,7 @@ func (s *suiteCmd) choose() ([]probedBackend, []suiteColumn, error) {
 	}
 	for _, name := range s.columns {
 		if !found[name] {
-			return nil, nil, usagef("no backend has a column %q here: %s", name, columnNames())
+			return nil, nil, usagef("no backend has a column %q here: %s", name, columnNames(s.backends))
 		}
 	}
 	if len(columns) == 0 {
@@ -199,10 +199,13 @@ func (s *suiteCmd) choose() ([]probedBackend, []suiteColumn, error) {
 	return probed(all), columns, nil
 }
 
-// columnNames lists what --column can be.
-func columnNames() string {
+// columnNames lists what --column can be on these backends, or on all if there are none.
+func columnNames(backends []string) string {
+	if len(backends) == 0 {
+		backends = matrix.Backends
+	}
 	var names []string
-	for _, b := range matrix.Backends {
+	for _, b := range backends {
 		for _, c := range matrix.Columns(b, true) {
 			if !slices.Contains(names, c.Name) {
 				names = append(names, c.Name)

@@ -200,7 +200,7 @@ func TestErrors(t *testing.T) {
 		{args: "conformance --family NOPE", want: 2, text: `there is no family "NOPE" with cases here: there are ACC, `},
 		{args: "conformance --rule SUB-999", want: 2, text: `there is no rule "SUB-999" with cases here: see --list (see`},
 		{args: "conformance --column nope", want: 2, text: `no backend has a column "nope" here: there are block, park, spin`},
-		{args: "conformance --backend epoll --column bare", want: 2, text: `no backend has a column "bare" here`},
+		{args: "conformance --backend epoll --column bare", want: 2, text: `no backend has a column "bare" here: there are block, park, spin (see`},
 		{args: "conformance --timeout 0s", want: 2, text: "--timeout"},
 		{args: "conformance --timeout soon", want: 2, text: `"--timeout" flag: want a duration such as`},
 		{args: "conformance --rule SUB-1 --html /nonexistent/x.html", want: 1, text: "/nonexistent/x.html"},
