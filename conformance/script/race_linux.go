@@ -81,10 +81,7 @@ func (r *run) besides(list []Op, i int, stops bool) bool {
 			return true
 		}
 	}
-	from, to := i, i
-	for from > 0 && list[from-1].Flags&(Link|HardLink) != 0 {
-		from--
-	}
+	from, to := headOf(list, i), i
 	for list[to].Flags&(Link|HardLink) != 0 {
 		to++
 	}
@@ -224,14 +221,14 @@ func onBehind(list []Op, on string) bool {
 // clash says why operation i of the list, which ends others, and operation j of it are a race.
 func (r *run) clash(list []Op, i, j int) string {
 	o, q := &list[i], &list[j]
-	late := j < i || i > 0 && list[i-1].Flags&(Link|HardLink) != 0 || o.Flags&DrainOp != 0 // o begins when q may have begun
+	late := j < i || headOf(list, i) != i || o.Flags&DrainOp != 0 // o begins when q may have begun
 	if i == j || !r.touches(o, q) {
 		return ""
 	}
 	switch {
 	case q.Verb.info().stops:
 		return fmt.Sprintf("%d and %d are about the same", o.Tag, q.Tag)
-	case late && r.served(&op{Op: q, on: r.objects[q.On], since: r.given, chain: &chain{}}):
+	case late && (r.begins(q) || headOf(list, j) != headOf(list, i) && r.begins(&list[headOf(list, j)])): // or its turn may have come
 		return fmt.Sprintf("%d ends %d, which has something to do", o.Tag, q.Tag)
 	case o.Verb == Shutdown && o.How == "both":
 		return fmt.Sprintf("%d begins while %d is done", q.Tag, o.Tag)
@@ -252,4 +249,17 @@ func (r *run) touches(o, q *Op) bool {
 		return t != nil && t.On != "" && t.On == q.On && q.Verb.info().stops
 	}
 	return o.On == q.On
+}
+
+// begins says whether an operation that has its turn has something to do.
+func (r *run) begins(o *Op) bool {
+	return r.served(&op{Op: o, on: r.objects[o.On], since: r.given, chain: &chain{}})
+}
+
+// headOf is the first of the chain of operation i of the list.
+func headOf(list []Op, i int) int {
+	for i > 0 && list[i-1].Flags&(Link|HardLink) != 0 {
+		i--
+	}
+	return i
 }
