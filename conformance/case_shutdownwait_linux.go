@@ -157,6 +157,21 @@ var shutdownWaitCases = []Case{
 		},
 	},
 	{
+		ID: "SHU-7", Name: "MSG_ERRQUEUE where there is no such queue",
+		Explanation: "A Unix datagram socket takes no notice of MSG_ERRQUEUE, so that such a receive gives 0 as well.",
+		Ops:         datagramOps,
+		Fn: func(t *T) {
+			_, b := t.Dgrams()
+			op := api.Recv(b, make([]byte, 8), 1)
+			op.Arg = unix.MSG_ERRQUEUE
+			t.Submit(op)
+			t.StillPending(1)
+			t.stopReading(b)
+			t.Prompt(1, 0)
+			t.Want(op, 0)
+		},
+	},
+	{
 		ID: "SHU-7", Name: "a datagram comes all the same",
 		Explanation: "A UDP socket that has been shut down for reading receives what comes afterwards.",
 		Ops:         datagramOps,

@@ -16,7 +16,7 @@ var receives = api.Ops(api.OpRecv, api.OpRecvMsg, api.OpRead, api.OpReadv, api.O
 // reading is so for ever, and says EAGAIN to a call that does not wait, and 0 to one that does. io_uring makes such a call in the end, so that all
 // backends give 0, but for a multishot, which waits in io_uring as well: datagrams may come (measured on 6.18).
 func (t *Tries) Vain(s *core.Slot) (res int32, bid int, v Verdict) {
-	if !ends(s) || !t.StoppedReading(s.Op.FD) {
+	if !ends(s) || !t.StoppedReading(s.Op.FD) || t.fromErrors(s) {
 		return 0, -1, Readable
 	}
 	// What has come before it was shut down, but after the attempt, is to be received.
@@ -34,10 +34,18 @@ func ends(s *core.Slot) bool {
 	switch {
 	case sysx.PollRdHup == 0, s.Op.Flags&api.Multishot != 0, s.Done > 0:
 		return false
-	case s.Op.Code == api.OpRecv, s.Op.Code == api.OpRecvMsg:
-		return s.Op.Arg&sysx.MsgErrQueue == 0 // which is another queue
 	}
 	return receives.Has(s.Op.Code)
+}
+
+// fromErrors says whether s receives from another queue, that of errors. A Unix socket has none, and takes no notice of MSG_ERRQUEUE.
+func (t *Tries) fromErrors(s *core.Slot) bool {
+	if s.Op.Code != api.OpRecv && s.Op.Code != api.OpRecvMsg || s.Op.Arg&sysx.MsgErrQueue == 0 {
+		return false
+	}
+	t.Calls++
+	family, errno := sysx.SocketFamily(s.Op.FD)
+	return errno != 0 || family != syscall.AF_UNIX
 }
 
 // StoppedReading says whether fd is a datagram socket that has been shut down for reading. Its peer's shutdowns are nothing to one, so that POLLRDHUP
