@@ -109,7 +109,7 @@ var timeoutCases = []Case{
 		Ops:         timeoutOps,
 		Fn: func(t *T) {
 			start := api.Now()
-			d := func(i int) time.Duration { return time.Duration(i*7919%5000) * time.Microsecond }
+			d := func(i int) time.Duration { return time.Duration(i*7919%5000) * 10 * time.Microsecond }
 			ops := make([]api.Op, 1000)
 			for i := range ops {
 				ops[i] = api.Timeout(d(i), uint64(i))

@@ -79,7 +79,8 @@ func killed(t *testing.T, c *conformance.Case, k killer, m mutant) string {
 	if k.slow {
 		tr.timeout = slowTimeout
 	}
-	for range mutantTries {
+	begin := time.Now()
+	for n := 0; !unnoticed(n, begin); n++ {
 		failed, skipped := tr.run(t, c, m)
 		if skipped != "" {
 			t.Skip(skipped)

@@ -30,6 +30,19 @@ func inThread(f func()) {
 	<-done
 }
 
+// inFreshThread runs f in a thread that has no workers of the kernel's. One that has served another engine has, for five seconds in which they idle,
+// and neither limits nor processors change those.
+func inFreshThread(t *testing.T, f func()) {
+	t.Helper()
+	inThread(func() {
+		if len(kernelWorkers(t)) != 0 {
+			inFreshThread(t, f) // in another: this one is held
+			return
+		}
+		f()
+	})
+}
+
 func driverOf(e api.Engine) *driver { return e.(*core.Engine).Driver().(*driver) }
 
 // TestModes: each mode can be opened here, or says why not.
@@ -221,7 +234,7 @@ func TestWorkersInUse(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := fullBacklog(t)
-			inThread(func() {
+			inFreshThread(t, func() {
 				e, err := New(&api.Options{Ring: c.ring})
 				if err != nil {
 					t.Error(err)
