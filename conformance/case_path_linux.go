@@ -74,7 +74,7 @@ var linuxPathCases = []Case{
 	{
 		ID: "PTH-9", Name: "flags beside a path that cannot be",
 		Explanation: "Flags that do not exist, or contradict each other, are EINVAL whatever the path is, also one that is empty or too long.",
-		Ops:         openOps | treeOps | api.Ops(api.OpStatx),
+		Ops:         openOps | treeOps | api.Ops(api.OpStatx, api.OpOpenat2),
 		Fn: func(t *T) {
 			dir, _ := t.Dir()
 			out := new(api.StatxBuf)
