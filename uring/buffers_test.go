@@ -255,7 +255,7 @@ func TestBufferThatIsNotOut(t *testing.T) {
 		defer zero.Close()
 		d.flush()
 		q := d.sqe()
-		q.PrepRead(int32(zero.Fd()), nil, 16, 0)
+		q.PrepRead(int32(zero.Fd()), nil, 4, 0) // no more than comes later: the invariants build looks at the rest
 		q.SetBufferGroup(3)
 		q.UserData = kindIgnore << kindShift
 		submit(t, e, api.Nop(9))
