@@ -219,15 +219,8 @@ func fileAllocs() []allocCase {
 		{name: "multishot read", ops: readAndMore, requires: readMultishotFeats, prepare: func(t *T) func() {
 			r, w := t.Pipe(false)
 			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})
-			u := &turner{t: t}
 			t.Submit(api.ReadMultishot(r, 0, 1))
-			out := make([]byte, 16)
-			return func() {
-				u.put(w, out)
-				c := u.one()
-				u.want(c, 16)
-				u.release(g, c)
-			}
+			return leased(t, w, g)
 		}},
 		{name: "pieces of an incremental buffer, and low water", ops: recvOnly, requires: pieceFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
@@ -326,29 +319,27 @@ func fileAllocs() []allocCase {
 		{name: "multishot recv", needs: NeedStreams, ops: recvOnly, requires: bufferFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			g := t.Group(api.BufferGroupOptions{Count: 8, Size: 64})
-			u := &turner{t: t}
 			t.Submit(api.RecvMultishot(a, 0, 1))
-			out := make([]byte, 16)
-			return func() {
-				u.put(b, out)
-				c := u.one()
-				u.want(c, 16)
-				u.release(g, c)
-			}
+			return leased(t, b, g)
 		}},
 		{name: "recv zc", ops: recvZC, requires: recvZCFeats, prepare: func(t *T) func() {
 			a, b := t.TCP(false)
 			g := t.ZCGroup(0, 8)
-			u := &turner{t: t}
 			t.Submit(api.RecvZC(a, 0, 1))
-			out := make([]byte, 16)
-			return func() {
-				u.put(b, out)
-				c := u.one()
-				u.want(c, 16)
-				u.release(g, c)
-			}
+			return leased(t, b, g)
 		}},
+	}
+}
+
+// leased is a turn of a multishot operation that gives what the peer sends in a buffer of g.
+func leased(t *T, peer int, g api.BufferGroup) func() {
+	u := &turner{t: t}
+	out := make([]byte, 16)
+	return func() {
+		u.put(peer, out)
+		c := u.one()
+		u.want(c, 16)
+		u.release(g, c)
 	}
 }
 
