@@ -7,9 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,22 +126,51 @@ var programs = rapid.Custom(func(t *rapid.T) *script.Program {
 // TestDifferential runs programs that rapid has drawn, from number SLUICE_DIFFER_SEED on. Without SLUICE_DIFFER_SECONDS they are the same on every
 // machine, however fast it is: a change is told by them, and what nobody has seen yet is looked for by long runs and by the fuzzer.
 func TestDifferential(t *testing.T) {
-	on := players(t)
-	seed := number(t, "SLUICE_DIFFER_SEED", 0)
 	start := time.Now()
-	end := seed + 200
-	limit := time.Duration(number(t, "SLUICE_DIFFER_SECONDS", 0)) * time.Second
-	n, plain := seed, 0
-	for ; limit == 0 && n < end || time.Since(start) < limit; n++ {
-		p := programs.Example(n)
-		if raw.skips(p) == "" {
-			plain++
-		}
-		if d := difference(p, on, script.Patience); d != "" {
-			t.Fatalf("program %d:\n%s", n, report(p, on, d))
-		}
+	s := &soak{t: t, on: players(t), from: number(t, "SLUICE_DIFFER_SEED", 0), count: 200}
+	if limit := number(t, "SLUICE_DIFFER_SECONDS", 0); limit > 0 {
+		s.count, s.until = 0, start.Add(time.Duration(limit)*time.Second)
 	}
-	t.Logf("%d programs, %d of them for the raw ring, on %d machines in %v", n-seed, plain, len(on), time.Since(start).Round(time.Second))
+	// A program spends most of its time on waiting for its timers and for the system, so that there is something to do for more goroutines than
+	// processors.
+	var wg sync.WaitGroup
+	for range 3 * runtime.GOMAXPROCS(0) {
+		wg.Go(s.work)
+	}
+	wg.Wait()
+	t.Logf("%d programs, %d of them for the raw ring, on %d machines in %v", s.ran.Load(), s.plain.Load(), len(s.on), time.Since(start).Round(time.Second))
+}
+
+// soak is a number of programs, or what there is time for.
+type soak struct {
+	t     *testing.T
+	on    []player
+	from  int
+	count int       // 0 when there is a time
+	until time.Time // the zero Time when there is a count
+
+	taken, ran, plain, wrong atomic.Int64
+}
+
+// maxWrong is how many differences are shown. A long run does not end with the first, for that may be of little interest.
+const maxWrong = 20
+
+func (s *soak) work() {
+	for {
+		n := int(s.taken.Add(1)) - 1
+		if s.count > 0 && n >= s.count || s.count == 0 && time.Now().After(s.until) || s.wrong.Load() >= maxWrong {
+			return
+		}
+		p := programs.Example(s.from + n)
+		if raw.skips(p) == "" {
+			s.plain.Add(1)
+		}
+		if d := difference(p, s.on, script.Patience); d != "" {
+			s.wrong.Add(1)
+			s.t.Errorf("program %d:\n%s", s.from+n, report(p, s.on, d))
+		}
+		s.ran.Add(1)
+	}
 }
 
 // kept is where programs are that have shown a difference once, or that show a feature of the language.

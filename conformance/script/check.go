@@ -223,6 +223,9 @@ func (c *checker) target(o *Op, in *verbInfo) error {
 	if o.N < 0 || o.N > MaxSize && !huge {
 		return fmt.Errorf("a transfer is at most %d bytes, or huge for a send with waitall and a write to a pipe", MaxSize)
 	}
+	if o.Verb == PollOp && o.How == "out" && obj.Kind == TCP && c.stall[o.On] {
+		return fmt.Errorf("how much of something huge has left for the peer, and so whether there is room, is a matter of luck")
+	}
 	if !in.out || obj.Kind == File {
 		return nil
 	}

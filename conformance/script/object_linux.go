@@ -204,7 +204,11 @@ func (o *object) content() ([]byte, error) {
 	if o.fd < 0 {
 		return nil, nil
 	}
-	b := make([]byte, MaxSize*MaxSteps*MaxOps/4)
+	var st unix.Stat_t
+	if err := unix.Fstat(o.fd, &st); err != nil {
+		return nil, err
+	}
+	b := make([]byte, st.Size)
 	n, err := unix.Pread(o.fd, b, 0)
 	return b[:max(n, 0)], err
 }

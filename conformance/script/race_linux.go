@@ -15,11 +15,25 @@ func (r *run) races(list []Op) string {
 		}
 	}
 	for i := range list {
+		if r.cutShort(list, i) {
+			return fmt.Sprintf("how much %d gives until its time", list[i].Tag)
+		}
 		if why := r.watched(list, i); why != "" {
 			return why
 		}
 	}
 	return r.ends(list)
+}
+
+// cutShort says whether operation i is a multishot that has something to do and a time that comes (TMO-15, LTO-1).
+func (r *run) cutShort(list []Op, i int) bool {
+	o := &list[i]
+	if !o.Verb.info().multi {
+		return false
+	}
+	linked := o.Flags&(Link|HardLink) != 0 && list[i+1].Verb == LinkTimeout && list[i+1].Time.Fires()
+	// Behind others of its chain its turn may come when there is something.
+	return (linked || o.Deadline.Fires()) && (r.begins(o) || headOf(list, i) != i)
 }
 
 // bothDirections says whether a list receives and sends on an object.

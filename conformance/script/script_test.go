@@ -122,6 +122,7 @@ func TestParseRefuses(t *testing.T) {
 		{"pair tcp a b\npeer close b\npeer write b 10", 3, "closed"},
 		{"pair tcp a b\nsubmit send a huge tag=1", 2, "huge"},
 		{"pair tcp a b\nsubmit send a huge tag=1 waitall\npeer drain b 10", 3, "cannot"},
+		{"pair tcp a b\nsubmit send a huge tag=1 waitall dontwait\nsubmit poll a out tag=2", 3, "a matter of luck"},
 		{"pair tcp a b\nsubmit close a tag=1\nsubmit recv a 10 tag=2", 3, "closed"},
 		{"pair tcp a b\nsubmit recv a 10 deadline=1ms tag=1 ; recv a 10 tag=2", 2, "matter of time"},
 		{"submit timeout 1ms tag=1 ; cancel of=1 tag=2", 1, "matter of time"},
