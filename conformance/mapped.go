@@ -1,12 +1,14 @@
 package conformance
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // mapped is what the process has mapped, as far as an engine may have done so.
@@ -23,8 +25,31 @@ type mapped struct {
 // of them than ever before are no wonder, and seven are.
 const growths = 7
 
-// mappedNow reads the mappings of the process. There are none where the platform does not tell.
+// mappedNow are the mappings of the process. There are none where the platform does not tell. What it returns may be what it has returned before,
+// and must not be changed.
 func mappedNow() mapped {
+	lastMapped.Lock()
+	defer lastMapped.Unlock()
+	// The sign is taken first: what changes between the two is seen next time.
+	sign, ok := mapSign()
+	if ok && lastMapped.known && bytes.Equal(sign, lastMapped.sign) {
+		return lastMapped.mapped
+	}
+	m := readMaps()
+	lastMapped.mapped, lastMapped.sign, lastMapped.known = m, sign, ok
+	return m
+}
+
+// lastMapped is what was read last, and the sign of it. A list of thousands of mappings, as the race detector has them and a process with many
+// threads, takes milliseconds, and after almost all cases it is as before them.
+var lastMapped struct {
+	sync.Mutex
+	known  bool
+	sign   []byte
+	mapped mapped
+}
+
+func readMaps() mapped {
 	m := mapped{files: map[string]int64{}}
 	list, err := os.ReadFile("/proc/self/maps")
 	if err != nil {

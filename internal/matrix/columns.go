@@ -71,10 +71,13 @@ func Columns(backend string, full bool) []Column {
 // Backends are all backends, in the order in which tables show them.
 var Backends = []string{"uring", "epoll", "poll", "select"}
 
-// Strategies are the columns that every backend has.
+// Usual is the column of each backend that has what programs get which ask for nothing.
+const Usual = "block"
+
+// Strategies are the columns that every backend has, the usual one first.
 func Strategies() []Column {
 	return []Column{
-		{Name: "block"},
+		{Name: Usual},
 		{Name: "park", Options: api.Options{Strategy: api.Park()}},
 		{Name: "spin", Options: api.Options{Strategy: api.Spin(50, api.Block())}},
 	}
