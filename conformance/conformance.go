@@ -129,7 +129,7 @@ func Cases() []Case {
 
 // portableCases need no files.
 func portableCases() []Case {
-	return slices.Concat(submitCases, completionCases, timeoutCases, timerCases, retimeCases, cancelCases, wakeCases, messageCases,
+	return slices.Concat(submitCases, completionCases, timeoutCases, timerCases, retimeCases, lateCases, cancelCases, wakeCases, messageCases,
 		overflowCases, engineCases, linkCases, linkTimeoutCases, skipCases, drainCases, cancelManyCases, undeclaredCases, ringPortableCases())
 }
 

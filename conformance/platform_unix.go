@@ -10,7 +10,7 @@ import (
 
 // platformCases are those that need files.
 func platformCases() []Case {
-	return needing(NeedFiles, slices.Concat(orderCases, plainCases, cancelFDCases, deadlineCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
+	return needing(NeedFiles, slices.Concat(orderCases, plainCases, cancelFDCases, deadlineCases, lateFileCases, acceptCases, connectCases, streamCases, datagramCases, fileCases,
 		vectorCases, bufferCases, multishotCases, pollCases, pollUpdateCases, levelCases, shutdownCases, closeCases, errorCases,
 		fixedFileCases, registeredCases, slotCases, directFileCases, numberCases, idleCases, fairCases, backlogCases, flagCases, workerCases, ringCases, pathCases, pipeCases, socketCases, optionCases,
 		selectedCases(),
