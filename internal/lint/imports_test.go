@@ -81,7 +81,7 @@ var importTable = []allowance{
 	{pkg: "conformance/...", may: []string{"api", "conformance/..."}, out: xsys},
 
 	// What stands on an engine takes it from the registry.
-	{pkg: "reactor/...", may: join(leaf, "api", "backend", "reactor/..."), out: xsys},
+	{pkg: "reactor/...", may: join(leaf, "api", "backend", "sock", "reactor/..."), out: xsys},
 	{pkg: "ionet/...", may: join(leaf, "api", "backend", "reactor", "ionet/..."), out: xsys},
 	{pkg: "iofile/...", may: join(leaf, "api", "backend", "reactor", "iofile/..."), out: xsys},
 

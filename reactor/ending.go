@@ -1,0 +1,143 @@
+package reactor
+
+import (
+	"os"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// apply does what callbacks have asked for. Their output, and what else they have set, is in c.io and the dispatcher's txq by now.
+func (l *loop) apply(c *Conn, asked asks, why error) {
+	if c.io.is(stDead) {
+		return
+	}
+	if asked&askAbort != 0 {
+		l.fail(c, why)
+		return
+	}
+	if asked&askFin != 0 {
+		c.io.set(stFin)
+	}
+	if asked&askClose != 0 && !c.io.is(stClosing) {
+		c.io.set(stClosing)
+		c.gone.Store(true)
+	}
+	if asked&askPause != 0 {
+		c.io.set(stPaused)
+	} else {
+		c.io.clear(stPaused)
+	}
+	l.send(c)
+	l.watermark(c)
+	l.read(c)
+	l.arm(c)
+}
+
+// finish ends a connection all of whose output is sent.
+func (l *loop) finish(c *Conn) {
+	if c.io.is(stEOF|stLingering) || l.cfg.Linger < 0 || !l.unread(c) {
+		l.kill(c)
+		return
+	}
+	c.io.set(stLingering)
+	c.io.lingerBy = l.now.Add(l.cfg.Linger)
+	if !c.io.is(stShut) {
+		l.shutdown(c)
+	}
+	l.read(c)
+	l.arm(c)
+}
+
+// unread says whether there is input that nobody will read, because of which the kernel would reset the connection rather than close it.
+func (l *loop) unread(c *Conn) bool {
+	return c.io.is(stLeft | stFull | stHeld | stPaused | stStarved)
+}
+
+// fail ends a connection at once.
+func (l *loop) fail(c *Conn, err error) {
+	if c.io.err == nil && !c.io.is(stDead) {
+		c.io.err = err
+	}
+	l.kill(c)
+}
+
+// kill closes the fd. What is in flight on it ends first.
+func (l *loop) kill(c *Conn) {
+	if c.io.is(stDead) {
+		return
+	}
+	c.io.set(stDead)
+	c.gone.Store(true)
+	l.pushOn(c, api.Close(int(c.io.fd), tagOf(kindClose, c.io.slot)))
+}
+
+// arm sets the timer of a connection to the first of its deadlines. That of idleness moves with each byte: the timer is left alone, and
+// set anew when it goes off too early.
+func (l *loop) arm(c *Conn) {
+	at := l.deadline(c)
+	if at == 0 || c.io.alarm != 0 && c.io.alarm <= at {
+		return
+	}
+	c.io.alarm = at
+	l.timers.Push(int64(at), int32(c.io.slot))
+}
+
+// deadline is when a connection has to be looked at. 0: never.
+func (l *loop) deadline(c *Conn) api.Instant {
+	var at api.Instant
+	first := func(t api.Instant) {
+		if t != 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	if c.io.is(stDead) {
+		return 0
+	}
+	if !c.io.is(stEOF) {
+		first(c.io.readBy)
+		if l.cfg.OpenTimeout > 0 && !c.io.is(stSeen) && c.io.dialled == nil {
+			first(c.io.opened.Add(l.cfg.OpenTimeout))
+		}
+	}
+	if c.io.written != c.io.sentBytes {
+		first(c.io.writeBy)
+	}
+	if l.cfg.IdleTimeout > 0 {
+		first(c.io.active.Add(l.cfg.IdleTimeout))
+	}
+	first(c.io.lingerBy)
+	return at
+}
+
+// next is when the loop has to wake by itself. 0: never.
+func (l *loop) next() api.Instant {
+	at, ok := l.timers.Next()
+	if !ok || l.tick != 0 && l.tick < api.Instant(at) {
+		return l.tick
+	}
+	return api.Instant(at)
+}
+
+// fire ends the connections whose time is over, and ticks.
+func (l *loop) fire() {
+	for {
+		slot, ok := l.timers.PopExpired(int64(l.now))
+		if !ok {
+			break
+		}
+		c := l.conns[slot]
+		c.io.alarm = 0
+		switch at := l.deadline(c); {
+		case at == 0 || at > l.now:
+			l.arm(c)
+		case c.io.is(stLingering):
+			l.kill(c)
+		default:
+			l.fail(c, os.ErrDeadlineExceeded)
+		}
+	}
+	if l.tick != 0 && l.now >= l.tick {
+		l.tick = l.now.Add(l.cfg.Tick)
+		l.srv.onTick(l)
+	}
+}

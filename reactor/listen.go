@@ -1,0 +1,85 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// listen opens the listeners of all loops.
+func (s *Server) listen() ([][]listener, error) {
+	lists := make([][]listener, s.cfg.Loops)
+	for _, where := range s.cfg.Listen {
+		err := s.listenAt(where, lists)
+		if err != nil {
+			for _, l := range lists {
+				closeAll(l)
+			}
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+// listenAt opens the listeners on one address.
+func (s *Server) listenAt(where string, lists [][]listener) error {
+	network, addr, err := splitAddr(where)
+	if err != nil {
+		return err
+	}
+	if s.cfg.Loops == 1 || s.cfg.Balance != ReusePort || network == "unix" {
+		ln, err := s.open(network, addr, false, 0)
+		if err != nil {
+			return err
+		}
+		ln.hands = network == "unix"
+		s.addrs = append(s.addrs, ln.addr)
+		lists[0] = append(lists[0], ln)
+		return nil
+	}
+	// A port that another server shares out would be joined without a word. Without SO_REUSEPORT it is taken.
+	probe, err := s.open(network, addr, false, 0)
+	if err != nil {
+		return err
+	}
+	addr = probe.addr.String()
+	probe.close()
+	for i := range lists {
+		ln, err := s.open(network, addr, true, i)
+		if err != nil {
+			return err
+		}
+		lists[i] = append(lists[i], ln)
+	}
+	s.addrs = append(s.addrs, lists[0][len(lists[0])-1].addr)
+	return nil
+}
+
+func closeAll(list []listener) {
+	for i := range list {
+		list[i].close()
+	}
+}
+
+// resolve turns an address as Dial takes it into one that an engine takes.
+func resolve(ctx context.Context, addr string) (api.Addr, error) {
+	network, where, err := splitAddr(addr)
+	if err != nil || strings.HasPrefix(network, "udp") {
+		return api.Addr{}, errors.Join(err, &net.AddrError{Err: "reactor: want tcp://host:port or unix:///path", Addr: addr})
+	}
+	if network == "unix" {
+		return api.UnixAddr(where), nil
+	}
+	host, service, err := net.SplitHostPort(where)
+	if err != nil {
+		return api.Addr{}, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	if err != nil {
+		return api.Addr{}, err
+	}
+	return lookup(ctx, network, host, port)
+}

@@ -1,0 +1,93 @@
+//go:build unix
+
+package reactor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/sysx"
+)
+
+const sockStream = unix.SOCK_STREAM
+
+// family is that of the sockets which can connect to an address.
+func family(a api.Addr) int {
+	switch {
+	case a.Path != "":
+		return unix.AF_UNIX
+	case a.IP.Addr().Is4():
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// open opens a listening socket for the engine of a loop.
+func (s *Server) open(network, addr string, reuseport bool, index int) (listener, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var serr error
+		err := raw.Control(func(fd uintptr) { serr = s.prepare(int(fd), reuseport, index) })
+		return errors.Join(err, serr)
+	}}
+	lc.SetMultipathTCP(false) // as a server in C would have it
+	nl, err := lc.Listen(context.Background(), network, addr)
+	if err != nil {
+		return listener{}, err
+	}
+	ln := listener{addr: nl.Addr()}
+	defer nl.Close()
+	if u, ok := nl.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+		if name := u.Addr().String(); name != "" && name[0] != '@' {
+			ln.unlink = name
+		}
+	}
+	raw, err := nl.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return listener{}, err
+	}
+	// The duplicate is the engine's: package net keeps, and closes, its own.
+	var errno syscall.Errno
+	if err := raw.Control(func(n uintptr) { ln.fd, errno = sysx.Dup(int32(n)) }); err != nil {
+		return listener{}, err
+	}
+	if errno != 0 {
+		return listener{}, os.NewSyscallError("fcntl", errno)
+	}
+	if s.cfg.Backlog > 0 {
+		if errno := sysx.Listen(ln.fd, int32(s.cfg.Backlog)); errno != 0 {
+			ln.close()
+			return listener{}, os.NewSyscallError("listen", errno)
+		}
+	}
+	return ln, nil
+}
+
+// close closes a listener that no engine has operations on.
+func (ln *listener) close() {
+	sysx.Close(ln.fd)
+	ln.fd = -1
+	ln.remove()
+}
+
+// remove removes the file of a Unix socket.
+func (ln *listener) remove() {
+	if ln.unlink != "" {
+		_ = os.Remove(ln.unlink) // somebody may have been faster
+	}
+}
+
+// prepare sets what a listening socket, and the connections that it accepts, are to have. On Linux those inherit all of it.
+func (s *Server) prepare(fd int, reuseport bool, index int) error {
+	if !reuseport {
+		return s.prepareLoop(fd, index)
+	}
+	err := os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+	return errors.Join(err, s.prepareLoop(fd, index))
+}

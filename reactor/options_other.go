@@ -1,0 +1,21 @@
+//go:build unix && !linux
+
+package reactor
+
+import (
+	"errors"
+)
+
+// inherited says that connections have the options of the socket that has accepted them.
+const inherited = false
+
+func (s *Server) prepareLoop(int, int) error {
+	if s.cfg.IncomingCPU {
+		return &ConfigError{"IncomingCPU", "there is no SO_INCOMING_CPU but on Linux"}
+	}
+	return nil
+}
+
+func pinThread(int) error {
+	return errors.Join(&ConfigError{"Pin", "threads can be bound to processors on Linux alone"}, errors.ErrUnsupported)
+}

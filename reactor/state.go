@@ -1,0 +1,60 @@
+package reactor
+
+import (
+	"net"
+
+	"github.com/sluiceio/sluice/api"
+)
+
+// ioState is the side of a connection that its loop works on.
+type ioState struct {
+	flight    []byte      // what is being sent
+	file      item        // the part of a file that is being sent
+	receive   api.OpID    // the multishot receive, when stReceiving
+	written   uint64      // bytes of output that the handler's side has handed over
+	sentBytes uint64      // of these, those that were sent
+	opened    api.Instant // when it was accepted
+	active    api.Instant // when something last came or went
+	alarm     api.Instant // what the timer is set to; 0: not set
+	readBy    api.Instant
+	writeBy   api.Instant
+	lingerBy  api.Instant
+	err       error // why the connection ends
+	dialled   net.Addr
+	ops       int32 // in flight, which refer to slot
+	fd        int32
+	slot      uint32
+	state     state
+}
+
+// state are facts about a connection.
+//
+//	dialling ── opened ─┬─ closing ── (all sent) ──┬─ lingering ─┬─ dead ── (no operation left) ── ended
+//	                    │                          └─────────────┤
+//	                    └───────────── error, abort ─────────────┘
+type state uint32
+
+const (
+	stOpened    state = 1 << iota // OnOpen was called
+	stReceiving                   // the multishot receive is in flight
+	stCanceling                   // and is being cancelled
+	stEOF                         // the peer sends no more
+	stFull                        // not read because of too much output
+	stClosing                     // closed by Close when all is sent; input is dropped
+	stFin                         // to be shut down for writing when all is sent
+	stShut                        // was shut down for writing
+	stLingering                   // all is sent, input is dropped until the peer ends
+	stDead                        // the close of the fd is in flight, or done
+	stClosed                      // the fd is closed
+	stStarved                     // it waits for a buffer, in loop.starved
+	stSending                     // a send, or the reading of a file, is in flight
+	stHeld                        // the worker has not consumed Config.WorkQueue bytes yet
+	stPaused                      // Conn.Pause
+	stSeen                        // input has come
+	stLeft                        // the handler has left input unconsumed
+)
+
+func (s *ioState) is(f state) bool  { return s.state&f != 0 }
+func (s *ioState) set(f state)      { s.state |= f }
+func (s *ioState) clear(f state)    { s.state &^= f }
+func (s *ioState) all(f state) bool { return s.state&f == f }

@@ -1,0 +1,24 @@
+package reactor
+
+import "github.com/sluiceio/sluice/api"
+
+// Stats are counters of a server since its start, over all loops.
+type Stats struct {
+	Accepted     uint64      // connections that were accepted
+	Closed       uint64      // connections that have ended, dialled ones too
+	Open         int         // connections that are open at present
+	AcceptFailed uint64      // times that a listener had to rest, for want of fds say
+	Engines      []api.Stats // of each loop's engine
+}
+
+// Stats reads the counters. Those of different loops are not of the same moment.
+func (s *Server) Stats() Stats {
+	t := Stats{Open: int(s.conns.Load())}
+	for _, l := range s.loops {
+		t.Accepted += l.accepted.Load()
+		t.Closed += l.closed.Load()
+		t.AcceptFailed += l.failed.Load()
+		t.Engines = append(t.Engines, l.engine.Stats())
+	}
+	return t
+}
