@@ -80,6 +80,9 @@ var importTable = []allowance{
 	{pkg: "conformance/script", may: []string{"api"}, out: xsys},
 	{pkg: "conformance/...", may: []string{"api", "conformance/..."}, out: xsys},
 
+	// The protocol of Redis, as bytes.
+	{pkg: "reactor/resp"},
+
 	// What stands on an engine takes it from the registry.
 	{pkg: "reactor/...", may: join(leaf, "api", "backend", "sock", "reactor/..."), out: xsys},
 	{pkg: "ionet/...", may: join(leaf, "api", "backend", "reactor", "ionet/..."), out: xsys},
