@@ -137,12 +137,17 @@ func TestWalappend(t *testing.T) {
 	})
 }
 
-func TestEcho(t *testing.T) {
-	exe := build(t, "echo")
+func TestEcho(t *testing.T) { testEcho(t, "echo", "tcp://127.0.0.1:0") }
+
+func TestMultishot(t *testing.T) { testEcho(t, "multishot", "127.0.0.1:0") }
+
+// testEcho runs one of the echo servers.
+func testEcho(t *testing.T, name, addr string) {
+	exe := build(t, name)
 	eachBackend(t, func(t *testing.T, env []string) {
 		ctx, cancel := context.WithTimeout(t.Context(), watchdog)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, exe, "127.0.0.1:0")
+		cmd := exec.CommandContext(ctx, exe, addr)
 		cmd.Env, cmd.Stderr = env, os.Stderr
 		stdout, err := cmd.StdoutPipe()
 		if err != nil {

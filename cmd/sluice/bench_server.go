@@ -36,7 +36,7 @@ func startServer(ctx context.Context, name, wait string) (*child, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	c := &child{cancel: cancel, stderr: &strings.Builder{}}
-	c.cmd = exec.CommandContext(ctx, exe, "serve", "echo", "--addr", "127.0.0.1:0", "--backend", name,
+	c.cmd = exec.CommandContext(ctx, exe, "serve", "raw-echo", "--addr", "127.0.0.1:0", "--backend", name,
 		"--wait", wait, "--stats", "--until-eof")
 	c.cmd.Stderr = c.stderr
 	c.cmd.WaitDelay = childMax

@@ -112,11 +112,11 @@ func TestEngineFails(t *testing.T) {
 	addr := echoServer(t, func() {})
 	for _, c := range []struct{ args, want string }{
 		{"load echo --backend failing --conns 2 --addr " + addr, "broken_wait: input/output error"},
-		{"serve echo --backend failing --addr 127.0.0.1:0", "broken_wait: input/output error"},
-		{"serve echo --backend failing --loops 2 --addr 127.0.0.1:0", "broken_wait: input/output error"},
-		{"serve echo --backend fickle --addr 127.0.0.1:0", "backend fickle is unavailable: it is hungry (feed it)"},
-		{"serve echo --backend fickle --loops 2 --addr 127.0.0.1:0", "backend fickle is unavailable: it is hungry (feed it)"},
-		{"serve echo --backend hopeless --addr 127.0.0.1:0", "backend hopeless is unavailable: it is hungry (sluice probe shows which backends work here)"},
+		{"serve raw-echo --backend failing --addr 127.0.0.1:0", "broken_wait: input/output error"},
+		{"serve raw-echo --backend failing --loops 2 --addr 127.0.0.1:0", "broken_wait: input/output error"},
+		{"serve raw-echo --backend fickle --addr 127.0.0.1:0", "backend fickle is unavailable: it is hungry (feed it)"},
+		{"serve raw-echo --backend fickle --loops 2 --addr 127.0.0.1:0", "backend fickle is unavailable: it is hungry (feed it)"},
+		{"serve raw-echo --backend hopeless --addr 127.0.0.1:0", "backend hopeless is unavailable: it is hungry (sluice probe shows which backends work here)"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), watchdog)

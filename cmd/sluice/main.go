@@ -2,7 +2,8 @@
 // the machine that it runs on.
 //
 //	sluice probe              which backends there are, and what each does natively
-//	sluice serve echo         a TCP echo server on any backend
+//	sluice serve echo         a TCP echo server, on any backend and in any arrangement of loops and workers
+//	sluice serve raw-echo     the same on the bare engine
 //	sluice load echo          a client that loads it, and checks every byte
 //	sluice bench --quick      all of it for each backend, in one table
 //	sluice conformance        whether each backend keeps the rules of the contract here

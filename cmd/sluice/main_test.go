@@ -141,37 +141,37 @@ func TestErrors(t *testing.T) {
 		{args: "serve nonsense", want: 2, text: `unknown command "nonsense"`},
 		{args: "load", want: 2, text: "echo"},
 		{args: "probe more", want: 2, text: "no arguments"},
-		{args: "serve echo more", want: 2, text: "no arguments"},
-		{args: "serve echo --nonsense", want: 2, text: "--nonsense"},
-		{args: "serve echo --backend kqueue", want: 2, text: `unknown backend "kqueue": known are auto, uring, epoll, poll, select, net (see`},
-		{args: "serve echo --wait never", want: 2, text: `invalid argument "never" for "--wait" flag: want block, park or spin`},
-		{args: "serve echo --wait spin:0", want: 2, text: "looks"},
-		{args: "serve echo --wait spin:x", want: 2, text: "looks"},
-		{args: "serve echo --wait spin:10:never", want: 2, text: "block or park"},
-		{args: "serve echo --loops 0", want: 2, text: "--loops"},
-		{args: "serve echo --loops -1", want: 2, text: "--loops"},
-		{args: "serve echo --loops x", want: 2, text: "loops"},
-		{args: "serve echo --addr nonsense", want: 2, text: "HOST:PORT"},
-		{args: "serve echo --buffers 3", want: 2, text: "power of two"},
-		{args: "serve echo --buffers 0", want: 2, text: "--buffers"},
-		{args: "serve echo --buffer-size 0", want: 2, text: "--buffer-size"},
-		{args: "serve echo --buffer-size 4k", want: 2, text: `"--buffer-size" flag: "4k" is not a whole number (see`},
-		{args: "serve echo --buffer-size 99999999999999999999", want: 2, text: "is out of range"},
-		{args: "serve echo --backend net --fixed-files", want: 2, text: "--fixed-files"},
-		{args: "serve echo --stats=perhaps", want: 2, text: "want true or false"},
-		{args: "serve echo --addr " + inUse, want: 1, text: "address already in use"},
-		{args: "serve echo --loops 2 --addr " + inUse, want: 1, text: "address already in use"},
-		{args: "serve echo --backend net --addr " + inUse, want: 1, text: "address already in use"},
-		{args: "serve echo --addr 127.0.0.1:99999", want: 2, text: `a port from 0 to 65535, not "99999"`},
-		{args: "serve echo --addr :99999", want: 2, text: `a port from 0 to 65535, not "99999"`},
-		{args: "serve echo --backend net --addr :99999", want: 2, text: `not "99999"`},
-		{args: "serve echo --addr :-1", want: 2, text: `not "-1"`},
-		{args: "serve echo --addr :nosuchservice", want: 2, text: `not "nosuchservice"`},
-		{args: "serve echo --addr 127.0.0.1:", want: 2, text: "no port"},
-		{args: "serve echo --addr 127.0.0.256:80", want: 2, text: "no IP address"},
-		{args: "serve echo --addr [::x]:80", want: 2, text: "no IP address"},
-		{args: "serve echo --addr ::1:80", want: 2, text: "HOST:PORT"},
-		{args: "serve echo", env: "kqueue", want: 1, text: `SLUICE_BACKEND is "kqueue"`},
+		{args: "serve raw-echo more", want: 2, text: "no arguments"},
+		{args: "serve raw-echo --nonsense", want: 2, text: "--nonsense"},
+		{args: "serve raw-echo --backend kqueue", want: 2, text: `unknown backend "kqueue": known are auto, uring, epoll, poll, select, net (see`},
+		{args: "serve raw-echo --wait never", want: 2, text: `invalid argument "never" for "--wait" flag: want block, park or spin`},
+		{args: "serve raw-echo --wait spin:0", want: 2, text: "looks"},
+		{args: "serve raw-echo --wait spin:x", want: 2, text: "looks"},
+		{args: "serve raw-echo --wait spin:10:never", want: 2, text: "block or park"},
+		{args: "serve raw-echo --loops 0", want: 2, text: "--loops"},
+		{args: "serve raw-echo --loops -1", want: 2, text: "--loops"},
+		{args: "serve raw-echo --loops x", want: 2, text: "loops"},
+		{args: "serve raw-echo --addr nonsense", want: 2, text: "HOST:PORT"},
+		{args: "serve raw-echo --buffers 3", want: 2, text: "power of two"},
+		{args: "serve raw-echo --buffers 0", want: 2, text: "--buffers"},
+		{args: "serve raw-echo --buffer-size 0", want: 2, text: "--buffer-size"},
+		{args: "serve raw-echo --buffer-size 4k", want: 2, text: `"--buffer-size" flag: "4k" is not a whole number (see`},
+		{args: "serve raw-echo --buffer-size 99999999999999999999", want: 2, text: "is out of range"},
+		{args: "serve raw-echo --backend net --fixed-files", want: 2, text: "--fixed-files"},
+		{args: "serve raw-echo --stats=perhaps", want: 2, text: "want true or false"},
+		{args: "serve raw-echo --addr " + inUse, want: 1, text: "address already in use"},
+		{args: "serve raw-echo --loops 2 --addr " + inUse, want: 1, text: "address already in use"},
+		{args: "serve raw-echo --backend net --addr " + inUse, want: 1, text: "address already in use"},
+		{args: "serve raw-echo --addr 127.0.0.1:99999", want: 2, text: `a port from 0 to 65535, not "99999"`},
+		{args: "serve raw-echo --addr :99999", want: 2, text: `a port from 0 to 65535, not "99999"`},
+		{args: "serve raw-echo --backend net --addr :99999", want: 2, text: `not "99999"`},
+		{args: "serve raw-echo --addr :-1", want: 2, text: `not "-1"`},
+		{args: "serve raw-echo --addr :nosuchservice", want: 2, text: `not "nosuchservice"`},
+		{args: "serve raw-echo --addr 127.0.0.1:", want: 2, text: "no port"},
+		{args: "serve raw-echo --addr 127.0.0.256:80", want: 2, text: "no IP address"},
+		{args: "serve raw-echo --addr [::x]:80", want: 2, text: "no IP address"},
+		{args: "serve raw-echo --addr ::1:80", want: 2, text: "HOST:PORT"},
+		{args: "serve raw-echo", env: "kqueue", want: 1, text: `SLUICE_BACKEND is "kqueue"`},
 		{args: "load echo --conns 0", want: 2, text: "--conns"},
 		{args: "load echo --conns -5", want: 2, text: "--conns"},
 		{args: "load echo --size 0", want: 2, text: "--size"},
@@ -226,7 +226,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"", "--help", "help", "help help", "help serve", "help serve echo", "serve echo --help", "load echo --help", "bench --help", "bench file --help", "bench nop --help", "conformance --help", "probe --help"} {
+	for _, args := range []string{"", "--help", "help", "help help", "help serve", "help serve raw-echo", "serve raw-echo --help", "load echo --help", "bench --help", "bench file --help", "bench nop --help", "conformance --help", "probe --help"} {
 		if status, stdout, stderr := sluice(t, strings.Fields(args)...); status != 0 || !strings.Contains(stdout, "Usage:") || stderr != "" {
 			t.Errorf("sluice %s: status %d, %q, %q", args, status, stdout, stderr)
 		}
@@ -319,7 +319,7 @@ func TestServeAndLoad(t *testing.T) {
 			}
 			t.Run(name+"/"+mode, func(t *testing.T) {
 				wait, flags, fixed := strings.Cut(mode, " ")
-				srv := start(t, nil, append([]string{"serve", "echo", "--addr", "127.0.0.1:0", "--backend", name, "--wait", wait, "--stats"}, strings.Fields(flags)...)...)
+				srv := start(t, nil, append([]string{"serve", "raw-echo", "--addr", "127.0.0.1:0", "--backend", name, "--wait", wait, "--stats"}, strings.Fields(flags)...)...)
 				line := srv.line()
 				m := regexp.MustCompile(`^listening on (127\.0\.0\.1:\d+) backend=(\w+) loops=1 wait=(.+)$`).FindStringSubmatch(line)
 				if m == nil || m[2] != name || m[3] != wait {
@@ -385,7 +385,7 @@ func TestLoadFails(t *testing.T) {
 
 func TestServeUntilEOF(t *testing.T) {
 	r, w := io.Pipe()
-	srv := start(t, r, "serve", "echo", "--addr", "127.0.0.1:0", "--until-eof")
+	srv := start(t, r, "serve", "raw-echo", "--addr", "127.0.0.1:0", "--until-eof")
 	srv.line()
 	w.Close()
 	if status := srv.wait(); status != 0 {
