@@ -163,7 +163,7 @@ var cancelFDCases = []Case{
 			t.EachStream(func(a, b int) {
 				t.SmallBuffers(a, b)
 				data := pattern(1 << 20)
-				id := t.Submit(api.Send(a, []byte(data), 1).With(api.WaitAll))[0]
+				id := t.Submit(api.Send(a, t.patternSent(len(data)), 1).With(api.WaitAll))[0]
 				t.StillPending(1)
 				t.Submit(api.Cancel(id, 2))
 				c := t.Await(1)
@@ -187,7 +187,7 @@ var cancelFDCases = []Case{
 				t.SmallBuffers(a, b)
 				data := pattern(1 << 20)
 				t.must("shutdown", unix.Shutdown(b, unix.SHUT_WR))
-				id := t.Submit(api.Send(a, []byte(data), 1).With(api.WaitAll))[0]
+				id := t.Submit(api.Send(a, t.patternSent(len(data)), 1).With(api.WaitAll))[0]
 				for range 200 { // the kernel may try anew each time
 					t.Perform()
 				}

@@ -171,7 +171,7 @@ var cancelManyFileCases = []Case{
 
 // raceCancels lets cancels of all kinds race with what ends operations of all kinds.
 func raceCancels(t *T) {
-	const lanes, rounds = 10, 1000
+	const lanes, rounds = 10, 400
 	l, addr := t.Listener()
 	type lane struct{ a, b, sent, got int }
 	var ls [lanes]lane

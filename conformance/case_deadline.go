@@ -82,7 +82,7 @@ var deadlineCases = []Case{
 			a, b := t.Pair(false)
 			t.SmallBuffers(a, b)
 			data := pattern(1 << 20)
-			c := t.Do(api.Send(a, []byte(data), 1).With(api.WaitAll).Until(soon()))
+			c := t.Do(api.Send(a, t.patternSent(len(data)), 1).With(api.WaitAll).Until(soon()))
 			if c.Res <= 0 || int(c.Res) >= len(data) {
 				t.Fatalf("a send of 1 MiB into a full socket with a deadline gave %s", show(&c))
 			}

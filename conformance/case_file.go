@@ -96,9 +96,9 @@ var fileCases = []Case{
 		Explanation: "A large read or write of a regular file is done as a whole.",
 		Ops:         fileOps,
 		Fn: func(t *T) {
-			data := pattern(3<<20 + 17)
+			data := pattern(1<<20 + 17)
 			fd := t.File("")
-			t.Want(api.Write(fd, []byte(data), 0, 1), len(data))
+			t.Want(api.Write(fd, t.patternSent(len(data)), 0, 1), len(data))
 			buf := make([]byte, len(data)+100)
 			t.Want(api.Read(fd, buf, 0, 2), len(data))
 			t.WantBytes(buf[:len(data)], data)

@@ -115,7 +115,8 @@ var flagCases = []Case{
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
 				t.SmallBuffers(a, b)
-				id := t.Submit(api.Send(a, make([]byte, 16<<20), 1).With(api.WaitAll))[0]
+				t.NoRoom(b)
+				id := t.Submit(api.Send(a, t.zeros(8<<20), 1).With(api.WaitAll))[0]
 				t.StillPending(1)
 				t.Want(api.Cancel(id, 2), 0)
 				t.Await(1)

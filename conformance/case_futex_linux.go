@@ -564,7 +564,7 @@ var futexCases = []Case{
 				}
 			}()
 			a := word(0)
-			for i := range uint64(300) {
+			for i := range uint64(100) {
 				t.Submit(api.FutexWait(a, 0, i))
 				t.Perform()
 				if i%10 == 0 {

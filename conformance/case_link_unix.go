@@ -198,7 +198,7 @@ var linkFileCases = []Case{
 			a, b := t.Pair(false)
 			t.SmallBuffers(a, b)
 			r, w := t.Pipe(false)
-			big := make([]byte, 8<<20)
+			big := t.zeros(8 << 20)
 			for i, c := range []struct {
 				op    api.Op
 				whole bool
@@ -255,7 +255,7 @@ var linkFileCases = []Case{
 				t.Put(a, "abc")
 				t.Chain(api.RecvMsg(b, msg(), 1), api.Nop(2))
 				t.Sequence(result{1, 3}, result{2, 0})
-				big := make([]byte, 8<<20)
+				big := t.zeros(8 << 20)
 				for _, op := range []api.Op{api.Send(a, big, 1), api.SendMsg(b, &api.Msg{Bufs: [][]byte{big}}, 1)} {
 					t.Chain(op, api.Nop(2))
 					if c := t.Await(1); c.Res <= 0 || int(c.Res) >= len(big) {
@@ -300,7 +300,7 @@ var linkFileCases = []Case{
 			op.Arg = unix.MSG_WAITALL
 			t.Chain(op, api.Nop(2))
 			t.Sequence(result{1, 3}, result{2, ecanceled})
-			big := make([]byte, 8<<20)
+			big := t.zeros(8 << 20)
 			for _, op := range []func(fd int) api.Op{
 				func(fd int) api.Op { return api.Send(fd, big, 1) },
 				func(fd int) api.Op { return api.SendMsg(fd, &api.Msg{Bufs: [][]byte{big}}, 1) },

@@ -114,8 +114,8 @@ var memlockCases = []Case{
 			t.lockable(1 << 20) // some are for rings that are resized
 			for _, make := range []func() (int, int){t.zeroTCP, func() (int, int) { return t.TCP(false) }} {
 				a, b := make()
-				data := pattern(4 << 20)
-				for _, op := range []api.Op{api.SendZC(a, []byte(data), 1), api.SendMsgZC(a, parts(data), 1)} {
+				data := pattern(2 << 20)
+				for _, op := range []api.Op{api.SendZC(a, t.patternSent(len(data)), 1), api.SendMsgZC(a, parts(data), 1)} {
 					got := t.getLater(b, len(data))
 					if n, err := e.Submit([]api.Op{op.With(api.WaitAll | api.ReportUsage)}); n != 1 || err != nil {
 						t.Fatalf("Submit: %d, %v", n, err)

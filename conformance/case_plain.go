@@ -328,7 +328,7 @@ var plainCases = needing(NeedStreams, []Case{
 			t.Put(a, "abc")
 			t.Chain(api.Recv(b, make([]byte, 10), 1), api.Nop(2))
 			t.Sequence(result{1, 3}, result{2, 0})
-			t.Chain(api.Send(a, make([]byte, 8<<20), 1), api.Nop(2))
+			t.Chain(api.Send(a, t.zeros(8<<20), 1), api.Nop(2))
 			if c := t.Await(1); c.Res <= 0 || c.Res >= 8<<20 {
 				t.Fatalf("a send of 8 MiB gave %s", show(&c))
 			}

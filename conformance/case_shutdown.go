@@ -36,7 +36,7 @@ var shutdownCases = []Case{
 			t.EachStream(func(a, b int) {
 				t.SmallBuffers(a, b)
 				data := pattern(1 << 18)
-				t.Submit(api.Send(a, []byte(data), 1).With(api.WaitAll), api.Send(a, []byte("tail"), 2).With(api.WaitAll), api.Shutdown(a, api.ShutWrite, 3))
+				t.Submit(api.Send(a, t.patternSent(len(data)), 1).With(api.WaitAll), api.Send(a, []byte("tail"), 2).With(api.WaitAll), api.Shutdown(a, api.ShutWrite, 3))
 				t.StillPending(1, 2, 3)
 				got := t.getLater(b, len(data)+100)
 				t.AwaitRes(1, len(data))

@@ -290,7 +290,7 @@ var zeroCopyCases = []Case{
 			t.EachStream(func(a, b int) {
 				t.SmallBuffers(a)
 				data := pattern(8 << 20)
-				id := t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll))[0]
+				id := t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll))[0]
 				t.StillPending(1)
 				t.Submit(api.Cancel(id, 2))
 				t.Await(2)
@@ -449,7 +449,7 @@ var zeroCopyCases = []Case{
 			t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll|api.ReportUsage), api.SendMsgZC(a, parts(data), 2).With(api.WaitAll))
 			t.AwaitMore(1, len(data))
 			t.AwaitMore(2, len(data))
-			t.Submit(api.SendZC(a, []byte(pattern(8<<20)), 3).With(api.WaitAll))
+			t.Submit(api.SendZC(a, t.patternSent(8<<20), 3).With(api.WaitAll))
 			t.StillPending(3)
 			t.Reset(b)
 			t.AwaitNotif(1)
@@ -583,8 +583,9 @@ var zeroCopyCases = []Case{
 func (t *T) getLater(fd, n int) <-chan []byte {
 	got := make(chan []byte, 1)
 	t.spawn(func() {
-		defer close(got) // Get ends its goroutine when nothing comes
-		got <- []byte(t.Get(fd, n))
+		defer close(got) // getInto ends its goroutine when nothing comes
+		buf := make([]byte, n)
+		got <- buf[:t.getInto(fd, buf)]
 	})
 	return got
 }

@@ -3,7 +3,6 @@
 package conformance
 
 import (
-	"bytes"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -292,11 +291,15 @@ func (t *T) ready(fd int, events int16) {
 // Get reads n bytes from fd without the engine, fewer if it ends.
 func (t *T) Get(fd, n int) string {
 	buf := make([]byte, n)
+	return string(buf[:t.getInto(fd, buf)])
+}
+
+// getInto fills buf from fd without the engine. It returns how much it has read, which is less only if fd ends.
+func (t *T) getInto(fd int, buf []byte) (got int) {
 	if t.streams != nil {
-		return string(buf[:t.ownGet(fd, buf)])
+		return t.ownGet(fd, buf)
 	}
-	got := 0
-	for got < n {
+	for got < len(buf) {
 		t.ready(fd, unix.POLLIN)
 		m, err := unix.Read(fd, buf[got:])
 		if err == unix.EINTR || err == unix.EAGAIN {
@@ -308,14 +311,15 @@ func (t *T) Get(fd, n int) string {
 		}
 		got += m
 	}
-	return string(buf[:got])
+	return got
 }
 
 // WantGet reads len(want) bytes from fd without the engine, which must be those of want.
 func (t *T) WantGet(fd int, want string) {
 	t.tb.Helper()
-	if got := t.Get(fd, len(want)); got != want {
-		t.Errorf("%s arrived, want %s", quote(got), quote(want))
+	buf := make([]byte, len(want))
+	if buf = buf[:t.getInto(fd, buf)]; string(buf) != want {
+		t.Errorf("%s arrived, want %s", quote(string(buf)), quote(want))
 	}
 }
 
@@ -377,7 +381,7 @@ func (t *T) Fill(fd int) int {
 
 func (t *T) fillOnce(fd int) (total int) {
 	for size := 1 << 16; size > 0; {
-		n, err := unix.Write(fd, make([]byte, size))
+		n, err := unix.Write(fd, t.zeros(size))
 		switch {
 		case err == nil:
 			total += n
@@ -401,6 +405,16 @@ func (t *T) SmallBuffers(fds ...int) {
 	}
 }
 
+// NoRoom makes the receive buffer of a socket small, too, for a case that has its peer send much and never reads.
+func (t *T) NoRoom(fds ...int) {
+	if t.streams != nil {
+		return
+	}
+	for _, fd := range fds {
+		t.must("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<14))
+	}
+}
+
 // Reset closes a TCP socket so that its peer gets a reset.
 func (t *T) Reset(fd int) {
 	t.must("setsockopt", unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
@@ -421,12 +435,7 @@ func pattern(n int) string {
 	if n <= len(patterns.longest) {
 		return patterns.longest[:n]
 	}
-	var b bytes.Buffer
-	for i := 0; b.Len() < n; i++ {
-		b.WriteString(strconv.Itoa(i))
-		b.WriteByte(' ')
-	}
-	patterns.longest = b.String()
+	patterns.longest = string(makePattern(n))
 	return patterns.longest[:n]
 }
 
@@ -434,6 +443,43 @@ func pattern(n int) string {
 var patterns struct {
 	sync.Mutex
 	longest string
+}
+
+// makePattern makes numbers up to patternBlock, and of what is more copies that have a letter of their own here and there: numbers
+// alone take a second for a few MiB under the race detector.
+func makePattern(n int) []byte {
+	b := make([]byte, 0, n+16)
+	for i := 0; len(b) < min(n, patternBlock); i++ {
+		b = append(strconv.AppendInt(b, int64(i), 10), ' ')
+	}
+	b = b[:min(n, patternBlock)]
+	for letter := byte('a'); len(b) < n; letter++ {
+		at := len(b)
+		b = append(b, b[:min(n-at, patternBlock)]...)
+		for i := at; i < len(b); i += patternMark {
+			b[i] = letter
+		}
+	}
+	return b
+}
+
+const patternBlock, patternMark = 1 << 18, 61
+
+// patternSent is pattern(n) for an operation that sends it. It is the same memory each time, since a copy of some MiB takes the race detector longer than
+// sending it, but of this case alone: an engine with a fault may write to it.
+func (t *T) patternSent(n int) []byte {
+	if n > len(t.sent) {
+		t.sent = []byte(pattern(n))
+	}
+	return t.sent[:n:n]
+}
+
+// zeros are n bytes to be sent whose values do not matter, for the same reason.
+func (t *T) zeros(n int) []byte {
+	if n > len(t.zeroed) {
+		t.zeroed = make([]byte, n)
+	}
+	return t.zeroed[:n:n]
 }
 
 // streams are the kinds of stream sockets that the contract makes no difference between.

@@ -53,6 +53,8 @@ type T struct {
 	closed  bool               // the case has closed the engine itself
 	untaken bool               // the case has reaped completions itself
 	temp    string
+	sent    []byte // of patternSent
+	zeroed  []byte // of zeros
 }
 
 // opensFDs are the operations whose result is a new fd, unless it goes into a slot.
