@@ -1,0 +1,601 @@
+//go:build unix
+
+package reactor_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sluiceio/sluice/backend"
+	"github.com/sluiceio/sluice/reactor"
+)
+
+const watchdog = 60 * time.Second
+
+// event is a callback that was called.
+type event struct {
+	name   string
+	err    error
+	data   string
+	remote reactor.Remote
+}
+
+// recorder is a handler that tells what is called, and does what the test wants.
+type recorder struct {
+	reactor.Base
+	events         chan event
+	onOpen, onData func(*reactor.Conn)
+	onEOF          func(*reactor.Conn)
+	onShutdown     func(*reactor.Conn)
+}
+
+func newRecorder() *recorder { return &recorder{events: make(chan event, 1<<12)} }
+
+func (r *recorder) OnOpen(c *reactor.Conn) {
+	r.events <- event{name: "open", remote: c.Remote()}
+	if r.onOpen != nil {
+		r.onOpen(c)
+	}
+}
+
+func (r *recorder) OnData(c *reactor.Conn) {
+	r.events <- event{name: "data", data: string(c.Peek(-1)), remote: c.Remote()}
+	if r.onData != nil {
+		r.onData(c)
+		return
+	}
+	c.Discard(-1)
+}
+
+func (r *recorder) OnEOF(c *reactor.Conn) {
+	r.events <- event{name: "eof", remote: c.Remote()}
+	if r.onEOF != nil {
+		r.onEOF(c)
+		return
+	}
+	c.Close()
+}
+
+func (r *recorder) OnClose(e *reactor.Ended, err error) {
+	r.events <- event{name: "close", err: err, remote: e.Remote()}
+}
+
+func (r *recorder) OnShutdown(c *reactor.Conn) {
+	if r.onShutdown != nil {
+		r.onShutdown(c)
+		return
+	}
+	c.Close()
+}
+
+// wait is the next callback with this name.
+func (r *recorder) wait(t *testing.T, name string) event {
+	t.Helper()
+	for limit := time.After(watchdog); ; {
+		select {
+		case e := <-r.events:
+			if e.name == name {
+				return e
+			}
+		case <-limit:
+			t.Fatalf("no %s within %v", name, watchdog)
+		}
+	}
+}
+
+// eachEngine runs f for every variant that has an engine, on every backend.
+func eachEngine(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
+	for _, v := range []reactor.Variant{reactor.Single, reactor.SinglePool, reactor.Multi, reactor.MultiPool} {
+		for _, b := range backend.Probe() {
+			if b.Available {
+				t.Run(v.String()+"/"+b.Name, func(t *testing.T) {
+					f(t, reactor.Config{Variant: v, Backend: b.Name, Loops: 2, Workers: 3, Listen: []string{"tcp://127.0.0.1:0"}})
+				})
+			}
+		}
+	}
+}
+
+// serve starts a server that ends with the test.
+func serve(t *testing.T, cfg reactor.Config, h reactor.Handler) *reactor.Server {
+	t.Helper()
+	s, err := reactor.Start(cfg, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), watchdog)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if st := s.Stats(); st.Open != 0 {
+			t.Errorf("after the shutdown %d connections are open", st.Open)
+		}
+	})
+	return s
+}
+
+// dial connects to a server. The connection ends with the test, and within the watchdog's time.
+func dial(t *testing.T, s *reactor.Server) net.Conn {
+	t.Helper()
+	a := s.Addrs()[0]
+	c, err := net.DialTimeout(a.Network(), a.String(), watchdog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(watchdog)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func send(t *testing.T, c net.Conn, s string) {
+	t.Helper()
+	if _, err := c.Write([]byte(s)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantEnd wants the server to end the connection, orderly or by a reset, before it sends anything else.
+func wantEnd(t *testing.T, c net.Conn) {
+	t.Helper()
+	if n, err := c.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("read %d bytes, %v; want the end", n, err)
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	const soon = 30 * time.Millisecond
+	for _, tc := range []struct {
+		name string
+		set  func(cfg *reactor.Config, r *recorder)
+		send string
+	}{
+		{name: "idle", set: func(cfg *reactor.Config, _ *recorder) { cfg.IdleTimeout = soon }},
+		{name: "idle after data", send: "x", set: func(cfg *reactor.Config, _ *recorder) { cfg.IdleTimeout = soon }},
+		{name: "open", set: func(cfg *reactor.Config, _ *recorder) { cfg.OpenTimeout = soon }},
+		{name: "read deadline in OnOpen", set: func(_ *reactor.Config, r *recorder) {
+			r.onOpen = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(soon)) }
+		}},
+		{name: "read deadline in OnData", send: "x", set: func(_ *reactor.Config, r *recorder) {
+			r.onData = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(soon)) }
+		}},
+		{name: "read deadline moved forward", send: "x", set: func(_ *reactor.Config, r *recorder) {
+			r.onOpen = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(time.Hour)) }
+			r.onData = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(soon)) }
+		}},
+		{name: "read deadline that has passed", set: func(_ *reactor.Config, r *recorder) {
+			r.onOpen = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(-time.Hour)) }
+		}},
+		{name: "write deadline", send: "x", set: func(_ *reactor.Config, r *recorder) {
+			r.onData = func(c *reactor.Conn) {
+				c.SetWriteDeadline(time.Now().Add(soon))
+				c.Write(make([]byte, 32<<20)) // more than the sockets hold
+			}
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+				r := newRecorder()
+				tc.set(&cfg, r)
+				c := dial(t, serve(t, cfg, r))
+				if tc.send != "" {
+					send(t, c, tc.send)
+				}
+				if e := r.wait(t, "close"); !errors.Is(e.err, os.ErrDeadlineExceeded) {
+					t.Errorf("closed by %v", e.err)
+				}
+			})
+		})
+	}
+}
+
+// TestTimeoutsTakenBack sets deadlines that are taken back, or moved, before they pass.
+func TestTimeoutsTakenBack(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.OpenTimeout = time.Hour
+		r := newRecorder()
+		r.onOpen = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(time.Hour)) }
+		var passed func(c *reactor.Conn)
+		passed = func(c *reactor.Conn) {
+			// The first one was to pass now. With it gone, the connection still answers.
+			c.SetReadDeadline(time.Time{})
+			c.SetWriteDeadline(time.Now().Add(time.Hour))
+			c.Write(c.Next(-1))
+		}
+		r.onData = passed
+		c := dial(t, serve(t, cfg, r))
+		for range 3 {
+			send(t, c, "x")
+			if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestMaxConns(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.MaxConns = 2
+		r := newRecorder()
+		r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
+		s := serve(t, cfg, r)
+		var all []net.Conn
+		for range 5 {
+			all = append(all, dial(t, s))
+		}
+		for _, c := range all {
+			send(t, c, "x")
+		}
+		// Two are served at a time, whichever they are, and the others when these have ended.
+		open := map[reactor.Remote]bool{}
+		answered := 0
+		for answered < len(all) {
+			e := <-r.events
+			switch e.name {
+			case "open":
+				if open[e.remote] = true; len(open) > 2 {
+					t.Fatalf("%d connections are open, MaxConns is 2", len(open))
+				}
+			case "close":
+				delete(open, e.remote)
+			case "data":
+				answered++
+				if err := e.remote.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, c := range all {
+			if got, err := io.ReadAll(c); err != nil || string(got) != "x" {
+				t.Errorf("read %q, %v", got, err)
+			}
+		}
+	})
+}
+
+// TestLinger closes connections with input that nobody reads: the answer must reach the peer all the same.
+func TestLinger(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.Linger = watchdog
+		r := newRecorder()
+		answer := bytes.Repeat([]byte("answer. "), 32<<10)
+		r.onData = func(c *reactor.Conn) {
+			if c.Buffered() >= 4 {
+				c.Write(answer)
+				c.Close()
+			}
+		}
+		c := dial(t, serve(t, cfg, r))
+		sent := make(chan error, 1)
+		go func() {
+			_, err := c.Write(make([]byte, 8<<20))
+			sent <- err
+		}()
+		got := make([]byte, len(answer))
+		if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, answer) {
+			t.Fatalf("read %v", err)
+		}
+		if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Fatalf("read %d, %v; want the end", n, err)
+		}
+		if err := <-sent; err != nil {
+			t.Errorf("the input was not taken to the end: %v", err)
+		}
+		c.Close()
+		if e := r.wait(t, "close"); e.err != nil {
+			t.Errorf("closed by %v", e.err)
+		}
+	})
+}
+
+func TestInputFull(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.MaxInput = 10000
+		r := newRecorder()
+		r.onData = func(*reactor.Conn) {} // consumes nothing
+		c := dial(t, serve(t, cfg, r))
+		go c.Write(make([]byte, 1<<20)) // fails when the connection ends
+		if e := r.wait(t, "close"); !errors.Is(e.err, reactor.ErrInputFull) {
+			t.Errorf("closed by %v", e.err)
+		}
+	})
+}
+
+func TestOutputFull(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.MaxOutput, cfg.WriteHigh = 100000, 50000
+		r := newRecorder()
+		result := make(chan error, 4)
+		r.onData = func(c *reactor.Conn) {
+			c.Discard(-1)
+			_, err := c.Write(make([]byte, 100001))
+			result <- err
+			_, err = c.Write(make([]byte, 100000))
+			result <- err
+			_, err = c.WriteString("x")
+			result <- err
+			c.Close()
+			_, err = c.WriteString("x")
+			result <- err
+		}
+		c := dial(t, serve(t, cfg, r))
+		send(t, c, "x")
+		if got, err := io.ReadAll(c); err != nil || len(got) != 100000 {
+			t.Errorf("read %d bytes, %v", len(got), err)
+		}
+		for i, want := range []error{reactor.ErrOutputFull, nil, reactor.ErrOutputFull, reactor.ErrClosed} {
+			if err := <-result; !errors.Is(err, want) {
+				t.Errorf("write %d: %v, want %v", i, err, want)
+			}
+		}
+	})
+}
+
+// TestAcceptRests takes all fds away, and gives them back: what waits in the backlog is served then.
+func TestAcceptRests(t *testing.T) {
+	for _, b := range backend.Probe() {
+		if !b.Available {
+			continue
+		}
+		t.Run(b.Name, func(t *testing.T) {
+			limitFDs(t) // before the server starts: a ring remembers the limit that an accept was submitted with
+			r := newRecorder()
+			r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
+			s := serve(t, reactor.Config{Backend: b.Name, Listen: []string{"tcp://127.0.0.1:0"}}, r)
+			warm := dial(t, s)
+			send(t, warm, "x")
+			r.wait(t, "data")
+			c := connectWithoutFDs(t, s)
+			send(t, c, "x")
+			if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// limitFDs lowers the limit of open files until the end of the test.
+func limitFDs(t *testing.T) {
+	t.Helper()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 200
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// connectWithoutFDs connects to a server that has no fd left to accept with, waits until it has noticed, and lets it have some again.
+func connectWithoutFDs(t *testing.T, s *reactor.Server) net.Conn {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := os.NewFile(uintptr(fd), "client")
+	defer client.Close()
+	var all []*os.File
+	for {
+		f, err := os.Open(os.DevNull)
+		if errors.Is(err, syscall.EMFILE) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		all = append(all, f)
+	}
+	sa := &syscall.SockaddrInet4{Port: s.Addrs()[0].(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+	if err := syscall.Connect(fd, sa); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.Now().Add(watchdog); s.Stats().AcceptFailed == 0; {
+		if time.Now().After(limit) {
+			t.Fatal("no accept has failed: the test shows nothing")
+		}
+		runtime.Gosched() // the loop counts it before long
+	}
+	for _, f := range all {
+		f.Close()
+	}
+	c, err := net.FileConn(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(watchdog)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestShutdownAborts(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		r := newRecorder()
+		r.onShutdown = func(*reactor.Conn) {} // does not close
+		s, err := reactor.Start(cfg, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := dial(t, s)
+		send(t, c, "x")
+		r.wait(t, "data")
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("shutdown: %v", err)
+		}
+		if e := r.wait(t, "close"); !errors.Is(e.err, reactor.ErrShutdown) {
+			t.Errorf("closed by %v", e.err)
+		}
+		wantEnd(t, c)
+		if err := r.tooLate(); err != "" {
+			t.Error(err)
+		}
+	})
+}
+
+// tooLate says what else was called.
+func (r *recorder) tooLate() string {
+	select {
+	case e := <-r.events:
+		return e.name + " was called behind OnClose"
+	default:
+		return ""
+	}
+}
+
+func TestUnix(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		path := filepath.Join(t.TempDir(), "s")
+		cfg.Listen = []string{"unix://" + path}
+		r := newRecorder()
+		r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
+		s, err := reactor.Start(cfg, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 { // for several loops
+			c := dial(t, s)
+			send(t, c, "x")
+			if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("the file of the socket is still there: %v", err)
+		}
+	})
+}
+
+func TestDial(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		r := newRecorder()
+		r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
+		s := serve(t, cfg, r)
+		client := newRecorder()
+		client.onOpen = func(c *reactor.Conn) {
+			if c.Context() != "mine" || c.RemoteAddr().String() != s.Addrs()[0].String() || c.LocalAddr().String() == c.RemoteAddr().String() {
+				t.Errorf("context %v, from %v to %v", c.Context(), c.LocalAddr(), c.RemoteAddr())
+			}
+			c.WriteString("hello")
+		}
+		client.onData = func(c *reactor.Conn) {
+			if string(c.Peek(-1)) == "hello" {
+				c.Close()
+			}
+		}
+		if err := s.Dial(t.Context(), "tcp://"+s.Addrs()[0].String(), client, "mine"); err != nil {
+			t.Fatal(err)
+		}
+		if e := client.wait(t, "close"); e.err != nil {
+			t.Errorf("closed by %v", e.err)
+		}
+		// Nobody listens at a port that was free a moment ago.
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		if err := s.Dial(t.Context(), "tcp://"+l.Addr().String(), client, nil); err != nil {
+			t.Fatal(err)
+		}
+		if e := client.wait(t, "close"); !errors.Is(e.err, syscall.ECONNREFUSED) {
+			t.Errorf("refused: closed by %v", e.err)
+		}
+	})
+}
+
+func TestBalance(t *testing.T) {
+	for _, tc := range []struct {
+		balance reactor.Balance
+		want    func(n0, n1 int) bool
+	}{
+		{reactor.RoundRobin, func(n0, n1 int) bool { return n0 == 10 && n1 == 10 }},
+		{reactor.LeastConns, func(n0, n1 int) bool { return n0 == 10 && n1 == 10 }},
+		{reactor.Hash, func(n0, n1 int) bool { return n0 == 20 || n1 == 20 }},
+		{reactor.ReusePort, func(n0, n1 int) bool { return n0+n1 == 20 }},
+	} {
+		r := &counting{recorder: newRecorder(), loops: make(chan [2]int, 1<<10)}
+		s := serve(t, reactor.Config{Variant: reactor.Multi, Loops: 2, Balance: tc.balance, Listen: []string{"tcp://127.0.0.1:0"}, Tick: time.Millisecond}, r)
+		for range 20 {
+			dial(t, s)
+			r.wait(t, "open")
+		}
+		var n [2]int
+		for limit := time.After(watchdog); n[0]+n[1] != 20; {
+			select {
+			case c := <-r.loops:
+				n[c[0]] = c[1]
+			case <-limit:
+				t.Fatalf("balance %d: counted %v", tc.balance, n)
+			}
+		}
+		if !tc.want(n[0], n[1]) {
+			t.Errorf("balance %d: the loops have %v connections", tc.balance, n)
+		}
+	}
+}
+
+// counting tells how many connections each loop has.
+type counting struct {
+	*recorder
+	loops chan [2]int
+}
+
+func (c *counting) OnTick(l *reactor.Loop) {
+	select {
+	case c.loops <- [2]int{l.Index(), l.Conns()}:
+	default: // nobody looks
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for name, cfg := range map[string]reactor.Config{
+		"Listen":     {Listen: []string{"127.0.0.1:80"}},
+		"Variant":    {Variant: 99},
+		"Balance":    {Balance: 99},
+		"Buffers":    {Buffers: 3},
+		"BufferSize": {BufferSize: 1},
+		"Loops":      {Variant: reactor.Multi, Loops: -1},
+		"Workers":    {Workers: -1},
+		"WriteLow":   {WriteHigh: 10, WriteLow: 11},
+		"MaxConns":   {MaxConns: -1},
+		"Tick":       {Tick: -1},
+	} {
+		_, err := reactor.Start(cfg, reactor.Base{})
+		if ce := (*reactor.ConfigError)(nil); !errors.As(err, &ce) || ce.Field != name || !errors.Is(err, reactor.ErrInvalidConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := reactor.Start(reactor.Config{}, nil); !errors.Is(err, reactor.ErrInvalidConfig) {
+		t.Errorf("no handler: %v", err)
+	}
+	if _, err := reactor.Start(reactor.Config{Backend: "kqueue"}, reactor.Base{}); err == nil {
+		t.Error("no error for a backend that does not exist")
+	}
+}
