@@ -80,6 +80,9 @@ var importTable = []allowance{
 	{pkg: "conformance/script", may: []string{"api"}, out: xsys},
 	{pkg: "conformance/...", may: []string{"api", "conformance/..."}, out: xsys},
 
+	// A protocol on the reactor needs nothing but that, and knows no engine.
+	{pkg: "reactor/http1", may: []string{"api", "reactor"}},
+
 	// The protocol of Redis, as bytes.
 	{pkg: "reactor/resp"},
 
