@@ -20,6 +20,7 @@ func (l *loop) dial(to api.Addr, h Handler, value any) error {
 func (l *loop) connect(to api.Addr, h Handler, value any) {
 	c := &Conn{handler: h, value: value, drv: l}
 	c.io.dialled = netAddr(to)
+	l.srv.conns.Add(1)
 	if l.stopping {
 		c.io.err = ErrShutdown
 		l.refuse(c)
@@ -31,7 +32,6 @@ func (l *loop) connect(to api.Addr, h Handler, value any) {
 		l.refuse(c)
 		return
 	}
-	l.srv.conns.Add(1)
 	l.adopt(c, int32(fd))
 	l.pushOn(c, api.Connect(fd, &api.Msg{Addr: to}, tagOf(kindConnect, c.io.slot)).Until(l.now.Add(l.cfg.DialTimeout)))
 }

@@ -48,6 +48,7 @@ func (u inline) run(c *Conn, fn func(*Conn)) {
 }
 
 func (u inline) end(c *Conn) {
+	defer u.srv.release() // also when OnClose panics
 	u.cur = c
 	c.handler.OnClose(&Ended{c}, c.io.err)
 	u.cur = nil

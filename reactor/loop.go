@@ -55,7 +55,7 @@ type dispatcher interface {
 	// again calls OnData without new input, if there is old.
 	again(c *Conn)
 	run(c *Conn, fn func(*Conn))
-	// end calls OnClose, and is the last.
+	// end calls OnClose, and is the last; then, also if that panics, it calls Server.release.
 	end(c *Conn)
 	// tx is where the output is that is to be sent.
 	tx(c *Conn) *txq
@@ -322,7 +322,6 @@ func (l *loop) end(c *Conn) {
 	l.openNow.Store(int64(l.open))
 	l.closed.Add(1)
 	l.closeFile(c)
-	l.srv.release()
 	l.checkQuit()
 	l.up.end(c)
 }
