@@ -5,11 +5,12 @@ PKG         ?= ./...
 FUZZTIME    ?= 30s
 OUT         ?= cover.out
 BACKENDS    := uring,epoll,poll,select
+REST         = $$(go list ./... | grep -v '/conformance$$' | tr '\n' ' ')
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build run test race race-rest invariants invariants-rest conformance bench bench-smoke cross tags lint fuzz cover tidy-check peers ci
+.PHONY: help build run test test-rest race race-rest invariants invariants-rest conformance bench bench-smoke cross tags lint fuzz cover tidy-check peers ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,14 +24,17 @@ run: build ## measure every backend on this machine, in one table
 test: ## run the tests; needs nothing but Go
 	go test -shuffle=on -timeout 30m $(PKG)
 
+test-rest: ## run the tests but those of conformance
+	@$(MAKE) --no-print-directory test PKG="$(REST)"
+
 race: ## run the tests under the race detector; needs a C compiler
 	REQUIRE_RACE=1 go test -race -shuffle=on -timeout 60m $(PKG)
 
 race-rest: ## run the tests under the race detector that conformance has not run so
-	@$(MAKE) --no-print-directory race PKG="$$(go list ./... | grep -v '/conformance$$' | tr '\n' ' ')"
+	@$(MAKE) --no-print-directory race PKG="$(REST)"
 
 invariants-rest: ## run the tests with the internal checks that conformance has not run so
-	@$(MAKE) --no-print-directory invariants PKG="$$(go list ./... | grep -v '/conformance$$' | tr '\n' ' ')"
+	@$(MAKE) --no-print-directory invariants PKG="$(REST)"
 
 invariants: ## run the tests with the internal checks compiled in
 	REQUIRE_INVARIANTS=1 go test -tags invariants -shuffle=on -timeout 30m $(PKG)
@@ -68,5 +72,5 @@ tidy-check: ## check that go.mod and go.sum are as go mod tidy would leave them
 peers: ## build and vet the peers that we measure against, a module of its own
 	go -C bench/peers build -buildvcs=false -o /dev/null ./... && go -C bench/peers vet ./...
 
-# In ci, what the conformance target does under the race detector, and with the checks, is not done again by race and invariants.
-ci: build lint tidy-check test tags cross peers bench-smoke invariants-rest conformance race-rest ## everything that has to pass before a change goes in
+# In ci, what the conformance target does is not done again by test, race and invariants.
+ci: build lint tidy-check test-rest tags cross peers bench-smoke invariants-rest conformance race-rest ## everything that has to pass before a change goes in

@@ -1,6 +1,7 @@
 // Command ci runs the whole conformance matrix: every column of internal/matrix, in a process of its own, under the race detector, the usual one
-// of each backend several times, and once more with the internal checks compiled in, and beside them the other tests of package conformance. It ends with one table, and behind it, where no
-// log is cut off, with each test that has failed and what it said. It is what .ci/conformance starts; run it in the module's root.
+// of each backend several times, and once more with the internal checks compiled in; the usual one also without either. Beside them it runs the other
+// tests of package conformance. It ends with one table, and behind it, where no log is cut off, with each test that has failed and what it said. It is
+// what .ci/conformance starts; run it in the module's root.
 //
 // A case that fails without a race, a panic or the end of its process is run again: see the rule in unsteady.go.
 package main
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,8 +37,8 @@ type config struct {
 func main() {
 	var c config
 	flag.IntVar(&c.count, "count", 3, "how many times the usual column of each backend is run under the race detector; the others run once")
-	flag.IntVar(&c.procs, "procs", 4, "how many processes run at a time")
-	flag.StringVar(&c.builds, "builds", "race,invariants", "the builds of the tests: race, invariants, plain")
+	flag.IntVar(&c.procs, "procs", 6, "how many processes run at a time")
+	flag.StringVar(&c.builds, "builds", "race,invariants,plain", "the builds of the tests: race, invariants, plain")
 	flag.StringVar(&c.only, "only", "", "run only the jobs with this in their name")
 	flag.StringVar(&c.json, "json", "", "write the results of the cases to this file, a JSON object on each line")
 	flag.Parse()
@@ -106,27 +108,50 @@ func compile(builds []*build, dir string) error {
 	return nil
 }
 
+// The tests of the package besides TestConformance that have jobs of their own: some take long, and wait most of the time.
+const (
+	bySlot  = "^TestBySlot$"
+	killers = "^TestKillers$"
+	mutants = "^Test.*Mutants$"
+	allocs  = "^TestAllocs$"
+	ownJob  = "^TestConformance$|" + bySlot + "|" + killers + "|" + mutants + "|" + allocs
+)
+
 // jobs are what is to be run with the builds, those that take longest first, so that none is left running alone at the end.
+//
+// A build for which nothing is compiled in, and which is not the only one, has but the usual columns, which are what programs run; and as it is the only one
+// that does not allocate itself, the allocations. The tests that show of the suite what it notices need one build, the first.
 func jobs(builds []*build) []*job {
 	var columns, others []*job
 	for i, b := range builds {
+		first, plain := i == 0, b.name == "plain"
 		for _, name := range matrix.Backends {
 			for _, c := range matrix.Columns(name, true) {
 				j := &job{name: name + "/" + c.Name + b.suffix(), build: b, run: pattern("TestConformance/" + name + "/" + c.Name), count: 1, cases: true}
 				if c.Name == matrix.Usual {
 					j.count = b.count
+				} else if plain && !first {
+					continue
 				}
 				columns = append(columns, j)
 			}
 		}
-		if i == 0 { // the other tests have a run with the checks compiled in elsewhere
-			const bySlot, mutants = "^TestBySlot$", "^Test(.*Mutants|Killers)$"
-			others = append(others,
-				&job{name: "by slot", build: b, run: bySlot, count: 1},
-				&job{name: "mutants", build: b, run: mutants, count: 1},
-				&job{name: "other tests", build: b, skip: "^TestConformance$|" + bySlot + "|" + mutants, count: 1})
+		other := func(name, run, skip string) {
+			others = append(others, &job{name: name + b.suffix(), build: b, run: run, skip: skip, count: 1})
+		}
+		if first {
+			other("killers", killers, "")
+			other("mutants", mutants, "")
+			other("by slot", bySlot, "")
+		}
+		if plain {
+			other("allocations", allocs, "")
+		}
+		if first || !plain {
+			other("other tests", "", ownJob)
 		}
 	}
+	slices.SortStableFunc(columns, func(x, y *job) int { return y.count - x.count })
 	return append(others, columns...)
 }
 
