@@ -21,7 +21,8 @@ type Conn struct {
 	tx      txq    // output that is not handed over to be sent yet; where callbacks run in the loop, all that is not being sent
 	written uint64 // bytes of output in all
 	asked   asks
-	why     error // of Abort
+	why     error       // of Abort
+	fwd     *forwarding // of Forward
 	readBy  api.Instant
 	writeBy api.Instant
 
@@ -56,6 +57,7 @@ const (
 	askAbort                  // at once
 	askPause                  // do not read
 	askTimes                  // deadlines have changed
+	askJoin                   // join to fwd.to
 )
 
 // Context is what SetContext has set, or Dial was given.
@@ -89,7 +91,8 @@ func (c *Conn) Close() { c.asked |= askClose }
 // CloseWrite tells the peer, when all output has been sent, that there is no more. Input goes on.
 func (c *Conn) CloseWrite() { c.asked |= askFin }
 
-// Abort closes the connection at once, without sending what waits to be sent. OnClose gets err.
+// Abort closes the connection at once, without sending what waits to be sent. The peer of a TCP connection sees a reset, so that it does not
+// take what it has got for all there is. OnClose gets err.
 func (c *Conn) Abort(err error) {
 	if c.asked&askAbort == 0 {
 		c.why = err
@@ -165,7 +168,7 @@ func (c *Conn) Unsent() int { return int(c.written - c.sent.Load()) }
 
 // mayWrite says why n bytes cannot be taken.
 func (c *Conn) mayWrite(n int) error {
-	if c.asked&(askClose|askFin|askAbort) != 0 {
+	if c.asked&(askClose|askFin|askAbort|askJoin) != 0 {
 		return ErrClosed
 	}
 	if c.Unsent()+n > c.drv.config().MaxOutput {
@@ -223,7 +226,7 @@ func (c *Conn) AvailableBuffer(n int) []byte {
 
 // SendFile puts n bytes of a file from off on into the output, or as many as there are if n is negative. It does not wait, and takes the
 // file over: it is closed when it has been sent, or the connection is closed, and with an error too. A file that turns out to be shorter than off+n ends the connection with
-// io.ErrUnexpectedEOF. Errors: as Write, and of Stat if n is negative.
+// io.ErrUnexpectedEOF, and the peer sees a reset, as it does when the file cannot be read. Errors: as Write, and of Stat if n is negative.
 func (c *Conn) SendFile(f *os.File, off, n int64) error {
 	err := c.mayWrite(0)
 	if err == nil && n < 0 {

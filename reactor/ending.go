@@ -12,15 +12,17 @@ func (l *loop) apply(c *Conn, asked asks, why error) {
 		return
 	}
 	if asked&askAbort != 0 {
-		l.fail(c, why)
+		l.reset(c, why)
 		return
 	}
-	if asked&askFin != 0 {
+	if asked&askJoin != 0 {
+		l.joining(c)
+	}
+	if asked&askFin != 0 && !c.io.is(stJoined) {
 		c.io.set(stFin)
 	}
-	if asked&askClose != 0 && !c.io.is(stClosing) {
-		c.io.set(stClosing)
-		c.gone.Store(true)
+	if asked&askClose != 0 {
+		l.closing(c)
 	}
 	if asked&askPause != 0 {
 		c.io.set(stPaused)
@@ -31,6 +33,19 @@ func (l *loop) apply(c *Conn, asked asks, why error) {
 	l.watermark(c)
 	l.read(c)
 	l.arm(c)
+}
+
+// closing has a connection closed when all output is sent, and the one to which it is joined, too.
+func (l *loop) closing(c *Conn) {
+	if c.io.is(stClosing | stDead) {
+		return
+	}
+	c.io.set(stClosing)
+	c.gone.Store(true)
+	if p := l.part(c); p != nil {
+		l.closing(p)
+		l.flushLater(p)
+	}
 }
 
 // finish ends a connection all of whose output is sent.
@@ -50,15 +65,33 @@ func (l *loop) finish(c *Conn) {
 
 // unread says whether there is input that nobody will read, because of which the kernel would reset the connection rather than close it.
 func (l *loop) unread(c *Conn) bool {
-	return c.io.is(stLeft | stFull | stHeld | stPaused | stStarved)
+	return c.io.is(stLeft | stFull | stHeld | stPaused | stStarved | stBlocked)
 }
 
 // fail ends a connection at once.
 func (l *loop) fail(c *Conn, err error) {
-	if c.io.err == nil && !c.io.is(stDead) {
+	if c.io.is(stDead) {
+		return
+	}
+	if c.io.err == nil {
 		c.io.err = err
 	}
+	p := l.part(c)
+	if p != nil {
+		resetOnClose(int(c.io.fd))
+	}
 	l.kill(c)
+	if p != nil {
+		l.reset(p, err)
+	}
+}
+
+// reset is fail, but the peer, if it is one of TCP, sees that the stream is not complete.
+func (l *loop) reset(c *Conn, err error) {
+	if !c.io.is(stDead) {
+		resetOnClose(int(c.io.fd))
+	}
+	l.fail(c, err)
 }
 
 // kill closes the fd. What is in flight on it ends first.
@@ -99,7 +132,7 @@ func (l *loop) deadline(c *Conn) api.Instant {
 			first(c.io.opened.Add(l.cfg.OpenTimeout))
 		}
 	}
-	if c.io.written != c.io.sentBytes {
+	if c.io.unsent() != 0 {
 		first(c.io.writeBy)
 	}
 	if l.cfg.IdleTimeout > 0 {

@@ -16,6 +16,8 @@ var (
 	ErrOutputFull = errors.New("reactor: more output than Config.MaxOutput waits to be sent")
 	// ErrNoInput is what Conn.Read returns when there is no input at present.
 	ErrNoInput = errors.New("reactor: no input at present")
+	// ErrNotJoinable is what Conn.Forward returns for two connections that cannot be joined.
+	ErrNotJoinable = errors.New("reactor: the connections are not of the same loop, or joined already")
 	// ErrInvalidConfig is what every ConfigError is.
 	ErrInvalidConfig = errors.New("reactor: invalid configuration")
 )

@@ -22,3 +22,5 @@ func (ln *listener) remove() {}
 func (s *Server) options(*Conn) {}
 
 func pinThread(int) error { return errors.ErrUnsupported }
+
+func resetOnClose(int) {}

@@ -83,6 +83,11 @@ type loop struct {
 	tick      api.Instant
 	now       api.Instant
 	chunks    chunks
+	fileBufs  [][]byte  // that files are read into
+	gathers   []*gather // that are not in use
+	flush     []*Conn   // that have more to send since the last turn
+	heldMost  int       // buffers of the group that wait to be forwarded at most
+	held      int       // those that do
 	inbox     inbox
 	cur       *Conn // whose callback runs
 	curLease  api.Lease
@@ -118,6 +123,7 @@ func newLoop(s *Server, index int, listeners []listener) (*loop, error) {
 		l.hands = l.hands || listeners[i].hands
 	}
 	l.up = inline{l}
+	l.heldMost = cfg.Buffers / 2
 	return l, nil
 }
 
@@ -147,6 +153,7 @@ func (l *loop) run() error {
 
 // turn submits what has been collected, waits, and handles what has come.
 func (l *loop) turn() error {
+	l.flushAll()
 	if len(l.ops) > 0 {
 		n, err := l.engine.Submit(l.ops)
 		if err != nil && !errors.Is(err, api.ErrQueueFull) {
@@ -321,7 +328,7 @@ func (l *loop) end(c *Conn) {
 	l.open--
 	l.openNow.Store(int64(l.open))
 	l.closed.Add(1)
-	l.closeFile(c)
+	l.dropOutput(c)
 	l.checkQuit()
 	l.up.end(c)
 }

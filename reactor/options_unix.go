@@ -38,6 +38,11 @@ func (s *Server) streamOptions(fd int) error {
 	return err
 }
 
+// resetOnClose has the close of a TCP connection tell the peer that it was not the regular end. It fails on one that is gone already.
+func resetOnClose(fd int) {
+	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
 // isInet says whether a socket is one of IPv4 or IPv6.
 func isInet(fd int) bool {
 	sa, err := unix.Getsockname(fd)

@@ -1,6 +1,10 @@
 package reactor
 
-import "os"
+import (
+	"os"
+
+	"github.com/sluiceio/sluice/api"
+)
 
 const (
 	chunkMin  = 4 << 10  // the capacity of a new buffer for output
@@ -19,7 +23,18 @@ type item struct {
 	buf    []byte
 	file   *os.File
 	off, n int64
+	lease  api.Lease
+	owner  owner
 }
+
+// owner says where the memory of an item goes when it has been sent.
+type owner uint8
+
+const (
+	ownChunks owner = iota // to loop.chunks
+	ownGroup               // to the buffer group, by its lease
+	ownFiles               // to loop.fileBufs
+)
 
 func (q *txq) empty() bool { return len(q.out) == 0 && len(q.items) == 0 }
 
@@ -52,6 +67,20 @@ func (q *txq) seal() {
 func (q *txq) file(f *os.File, off, n int64) {
 	q.seal()
 	q.items = append(q.items, item{file: f, off: off, n: n})
+}
+
+// lease puts a received buffer behind all else.
+func (q *txq) lease(buf []byte, lease api.Lease) {
+	q.seal()
+	q.items = append(q.items, item{buf: buf, lease: lease, owner: ownGroup})
+}
+
+// first is the first item, which stays where it is; nil if there is none, or it is out.
+func (q *txq) first() *item {
+	if len(q.items) == 0 {
+		return nil
+	}
+	return &q.items[0]
 }
 
 // take gives the first item.

@@ -15,9 +15,12 @@ func (l *loop) received(c *Conn, done *api.Completion) {
 	case done.Res > 0:
 		c.io.active = l.now
 		c.io.set(stSeen)
-		if c.io.is(stClosing | stDead) {
+		switch {
+		case c.io.is(stClosing | stDead):
 			l.release(done.Lease)
-		} else {
+		case c.io.is(stJoined):
+			l.forward(c, done.Buf, done.Lease)
+		default:
 			l.up.data(c, done.Buf, done.Lease)
 		}
 	case done.Res == 0:
@@ -41,7 +44,10 @@ func (l *loop) ended0(c *Conn) {
 	switch {
 	case c.io.is(stLingering):
 		l.kill(c)
-	case !c.io.is(stClosing | stDead):
+	case c.io.is(stClosing | stDead):
+	case c.io.is(stJoined):
+		l.forwardEOF(c)
+	default:
 		l.up.eof(c)
 	}
 }
@@ -49,7 +55,7 @@ func (l *loop) ended0(c *Conn) {
 // read arms the receive of a connection that is to be read, and cancels that of one that is not.
 func (l *loop) read(c *Conn) {
 	const never = stEOF | stDead | stStarved
-	const notNow = stFull | stHeld | stPaused
+	const notNow = stFull | stHeld | stPaused | stBlocked
 	if c.io.is(stReceiving) {
 		if c.io.is(notNow) && !c.io.is(stCanceling|stClosing|stDead) && c.io.receive != 0 {
 			c.io.set(stCanceling)

@@ -16,7 +16,11 @@ func (r Remote) Post(fn func(*Conn)) error {
 // Wake has OnData called, whether there is input or not. It does not wait. ErrClosed says that the connection is no more.
 func (r Remote) Wake() error { return r.Post(wake) }
 
-func wake(c *Conn) { c.handler.OnData(c) }
+func wake(c *Conn) {
+	if c.asked&askJoin == 0 {
+		c.handler.OnData(c)
+	}
+}
 
 // Close is Conn.Close.
 func (r Remote) Close() error { return r.Post((*Conn).Close) }

@@ -1,41 +1,71 @@
 package reactor
 
 import (
-	"io"
+	"syscall"
 
 	"github.com/sluiceio/sluice/api"
 )
 
-// fileChunk is how much of a file is read at a time. Two of them would let the disk and the network work at once; a file that
-// is sent is in the page cache as a rule.
-const fileChunk = 128 << 10
-
-// send sends what there is to be sent, one item at a time, and behind all of it does what is to be done when all is sent.
+// send sends what there is to be sent, as much as one operation may take, and behind all of it does what is to be done when all is sent.
 func (l *loop) send(c *Conn) {
 	if c.io.is(stSending | stDead) {
 		return
 	}
-	if c.io.file.n > 0 {
-		l.readFile(c)
+	if c.io.file != nil {
+		l.sendFile(c)
 		return
 	}
-	it, ok := l.up.tx(c).take()
+	q := l.up.tx(c)
+	it, ok := q.take()
 	switch {
 	case !ok:
 		l.allSent(c)
 	case it.file != nil:
-		c.io.file = it
-		c.io.flight = make([]byte, 0, min(it.n, fileChunk))
-		l.readFile(c)
+		l.beginFile(c, it, nil)
+	case q.empty():
+		l.sendOne(c, it)
 	default:
-		c.io.flight = it.buf
-		l.sendFlight(c)
+		l.sendSeveral(c, q, it)
 	}
 }
 
-func (l *loop) sendFlight(c *Conn) {
+// sendSeveral sends it and what is behind it, up to a file. What is before a file goes with its first chunk.
+func (l *loop) sendSeveral(c *Conn, q *txq, it item) {
+	g := l.newGather()
+	g.add(it)
+	for !g.full() {
+		if first := q.first(); first != nil && first.file != nil {
+			file, _ := q.take()
+			l.beginFile(c, file, g)
+			return
+		}
+		it, ok := q.take()
+		if !ok {
+			break
+		}
+		g.add(it)
+	}
+	l.sendGather(c, g)
+}
+
+func (l *loop) sendOne(c *Conn, it item) {
+	c.io.flight = it
 	c.io.set(stSending)
-	l.pushOn(c, api.Send(int(c.io.fd), c.io.flight, tagOf(kindSend, c.io.slot)).With(api.WaitAll))
+	l.pushOn(c, api.Send(int(c.io.fd), it.buf, tagOf(kindSend, c.io.slot)).With(api.WaitAll))
+}
+
+func (l *loop) sendGather(c *Conn, g *gather) {
+	if g.n == 1 {
+		it := g.items[0]
+		g.items[0] = item{}
+		l.dropGather(g)
+		l.sendOne(c, it)
+		return
+	}
+	c.io.gather = g
+	g.msg.Bufs = g.bufs[:g.n]
+	c.io.set(stSending)
+	l.pushOn(c, api.SendMsg(int(c.io.fd), &g.msg, tagOf(kindSend, c.io.slot)).With(api.WaitAll))
 }
 
 // sent handles the completion of a send.
@@ -45,55 +75,53 @@ func (l *loop) sent(c *Conn, done *api.Completion) {
 	if done.Res > 0 {
 		l.countSent(c, int(done.Res))
 	}
-	if c.io.file.n > 0 {
-		c.io.flight = c.io.flight[:0]
-	} else {
-		l.chunks.put(c.io.flight)
-		c.io.flight = nil
-		l.closeFile(c)
-	}
-	if done.Res < 0 {
+	whole := l.landed(c)
+	switch {
+	case done.Res < 0:
 		l.fail(c, done.Err())
+		return
+	case int(done.Res) < whole:
+		l.fail(c, syscall.EPIPE) // a send that waits for all ends early when the stream does, and the error was for the rest
 		return
 	}
 	l.send(c)
 	l.watermark(c)
 }
 
+// landed gives back the memory of what was sent. It returns how much that was.
+func (l *loop) landed(c *Conn) (n int) {
+	if g := c.io.gather; g != nil {
+		n = g.bytes
+		c.io.gather = nil
+		l.dropGather(g)
+		return n
+	}
+	n = len(c.io.flight.buf)
+	l.giveBack(&c.io.flight)
+	c.io.flight = item{}
+	return n
+}
+
 func (l *loop) countSent(c *Conn, n int) {
 	c.io.sentBytes += uint64(n)
-	c.sent.Store(c.io.sentBytes)
+	c.sent.Store(min(c.io.sentBytes, c.io.written))
 }
 
-func (l *loop) readFile(c *Conn) {
-	it := &c.io.file
-	b := c.io.flight[:min(it.n, int64(cap(c.io.flight)))]
-	c.io.set(stSending)
-	l.pushOn(c, api.Read(int(it.file.Fd()), b, it.off, tagOf(kindFile, c.io.slot)))
-}
-
-// fileRead handles the completion of reading a part of a file.
-func (l *loop) fileRead(c *Conn, done *api.Completion) {
-	c.io.clear(stSending)
-	switch {
-	case c.io.is(stDead):
-	case done.Res < 0:
-		l.fail(c, done.Err())
-	case done.Res == 0:
-		l.fail(c, io.ErrUnexpectedEOF)
-	default:
-		c.io.flight = c.io.flight[:done.Res]
-		c.io.file.off += int64(done.Res)
-		c.io.file.n -= int64(done.Res)
-		l.sendFlight(c)
+// dropOutput gives up all output of a connection of which no operation is in flight.
+func (l *loop) dropOutput(c *Conn) {
+	l.landed(c)
+	l.dropFile(c)
+	for q := l.up.tx(c); ; {
+		it, ok := q.take()
+		if !ok {
+			break
+		}
+		if it.file != nil {
+			_ = it.file.Close() // it was only to be read
+		}
+		l.giveBack(&it)
 	}
-}
-
-func (l *loop) closeFile(c *Conn) {
-	if c.io.file.file != nil {
-		_ = c.io.file.file.Close() // it was only read
-		c.io.file = item{}
-	}
+	l.dropJoint(c)
 }
 
 // allSent does what Close and CloseWrite are about.
@@ -101,6 +129,8 @@ func (l *loop) allSent(c *Conn) {
 	switch {
 	case c.io.is(stClosing):
 		l.finish(c)
+	case l.forwardDone(c):
+		l.kill(c)
 	case c.io.is(stFin) && !c.io.is(stShut):
 		l.shutdown(c)
 	}
@@ -119,7 +149,11 @@ func (l *loop) shut(c *Conn, done *api.Completion) {
 
 // watermark stops the reading of a connection with too much output, and takes it up again.
 func (l *loop) watermark(c *Conn) {
-	unsent := int(c.io.written - c.io.sentBytes)
+	if c.io.is(stJoined) {
+		l.forwardMark(c)
+		return
+	}
+	unsent := c.io.unsent()
 	switch {
 	case unsent > l.cfg.WriteHigh && !c.io.is(stFull):
 		c.io.set(stFull)

@@ -8,11 +8,14 @@ import (
 
 // ioState is the side of a connection that its loop works on.
 type ioState struct {
-	flight    []byte      // what is being sent
-	file      item        // the part of a file that is being sent
+	flight    item        // what is being sent
+	gather    *gather     // and what else is, if it is more than one item
+	file      *outfile    // the part of a file that is being sent
+	joint     *joint      // to which connection it is joined, when stJoined
 	receive   api.OpID    // the multishot receive, when stReceiving
 	written   uint64      // bytes of output that the handler's side has handed over
-	sentBytes uint64      // of these, those that were sent
+	forwarded uint64      // and behind those, bytes that have come from the connection to which it is joined
+	sentBytes uint64      // of both, those that were sent
 	opened    api.Instant // when it was accepted
 	active    api.Instant // when something last came or went
 	alarm     api.Instant // what the timer is set to; 0: not set
@@ -47,12 +50,19 @@ const (
 	stDead                        // the close of the fd is in flight, or done
 	stClosed                      // the fd is closed
 	stStarved                     // it waits for a buffer, in loop.starved
-	stSending                     // a send, or the reading of a file, is in flight
+	stSending                     // a send is in flight
 	stHeld                        // the worker has not consumed Config.WorkQueue bytes yet
 	stPaused                      // Conn.Pause
 	stSeen                        // input has come
 	stLeft                        // the handler has left input unconsumed
+	stJoined                      // Conn.Forward: the handler gets no input any more
+	stBlocked                     // not read because the connection to which it is joined has too much output, or is not ready to take it
+	stFlush                       // in loop.flush
+	stReading                     // the reading of a file is in flight
 )
+
+// unsent is how many bytes of output wait to be sent, or are being sent.
+func (s *ioState) unsent() int { return int(s.written + s.forwarded - s.sentBytes) }
 
 func (s *ioState) is(f state) bool  { return s.state&f != 0 }
 func (s *ioState) set(f state)      { s.state |= f }
