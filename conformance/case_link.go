@@ -113,6 +113,22 @@ var linkCases = []Case{
 		},
 	},
 	{
+		ID: "LNK-9", Name: "several wrong ones",
+		Explanation: "Each operation of a chain that is wrong by itself has its own error, and the others have ErrCanceled.",
+		Requires:    api.FeatChains,
+		Ops:         cancelOps | api.Ops(api.OpLinkTimeout),
+		Fn: func(t *T) {
+			einval := -int(eInval)
+			for _, f := range []api.OpFlags{api.Link, api.HardLink} {
+				t.Submit(linked(f, api.Nop(1), api.Nop(2).With(api.WaitAll), api.Nop(3), api.Timeout(-1, 4), api.Nop(5))...)
+				t.Sequence(result{1, ecanceled}, result{2, einval}, result{3, ecanceled}, result{4, einval}, result{5, ecanceled})
+				t.Submit(linked(f, api.LinkTimeout(farAway, 6), api.LinkTimeout(farAway, 7), api.Nop(8))...)
+				t.Sequence(result{6, einval}, result{7, einval}, result{8, ecanceled})
+			}
+			t.Quiet()
+		},
+	},
+	{
 		ID: "LNK-12", Name: "no room",
 		Explanation: "Submit takes a chain whole or not at all: with too little room n is the index of its head, and its operations have no ids.",
 		Requires:    api.FeatChains,

@@ -404,6 +404,23 @@ var streamCases = []Case{
 		},
 	},
 	{
+		ID: "STR-9", Name: "receive into nothing behind others",
+		Explanation: "A receive into 0 bytes behind one that waits stands in the order of its fd, and completes with 0 when its turn has come.",
+		Needs:       NeedStreams,
+		Ops:         streamOps,
+		Fn: func(t *T) {
+			t.EachStream(func(a, b int) {
+				buf := make([]byte, 4)
+				t.Submit(api.Recv(a, buf, 1), api.Recv(a, nil, 2), api.Recv(a, buf[:0], 3))
+				t.StillPending(1, 2, 3)
+				t.Put(b, "x")
+				t.Prompt(1, 1)
+				t.Prompt(2, 0)
+				t.Prompt(3, 0)
+			})
+		},
+	},
+	{
 		ID: "STR-9", Name: "read into nothing",
 		Explanation: "A read into 0 bytes completes with 0 at once, and takes nothing.",
 		Ops:         api.Ops(api.OpRead),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,16 +27,15 @@ import (
 
 // player is something that programs run on.
 type player struct {
-	name  string
-	open  func() (script.Machine, error)
-	skips func(*script.Program) string // why it is left out, or ""
+	name string
+	open func() (script.Machine, error)
 }
 
-// raw is the raw ring, where there is one.
-var raw = player{"raw ring", openRaw, beyondKernel}
+// rawName is the name of the raw ring among the players.
+const rawName = "raw ring"
 
 func engineOn(name string, open func(*api.Options) (api.Engine, error), o api.Options) player {
-	return player{name, func() (script.Machine, error) { return open(&o) }, func(*script.Program) string { return "" }}
+	return player{name, func() (script.Machine, error) { return open(&o) }}
 }
 
 // players are those whose traces must be equal.
@@ -58,7 +58,7 @@ func players(t testing.TB) []player {
 		if err := m.Close(); err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, raw)
+		list = append(list, player{rawName, openRaw})
 	} else if !slices.ContainsFunc(list, func(p player) bool { return strings.HasPrefix(p.name, "uring") }) {
 		t.Logf("no raw ring: %v", err)
 	} else if !errors.Is(err, unix.EINVAL) { // which a kernel says that does not know its flags
@@ -67,28 +67,60 @@ func players(t testing.TB) []player {
 	return list
 }
 
-// difference runs a program on all players, and says how the traces differ, "" if they do not.
-func difference(p *script.Program, on []player, patience time.Duration) string {
+// comparison is what came of running a program on all players.
+type comparison struct {
+	diff   string // how the traces differ, "" if they do not
+	beyond string // why the raw ring did not go on, "" if it did
+	steps  int    // of the program, all of them
+	plain  int    // of these, those that the raw ring has done
+}
+
+// compare runs a program on all players.
+func compare(p *script.Program, on []player, patience time.Duration) comparison {
+	c := comparison{steps: len(p.Steps), plain: len(p.Steps)}
 	var first script.Trace
 	for i, pl := range on {
-		if pl.skips(p) != "" {
-			continue
-		}
 		m, err := pl.open()
 		if err != nil {
-			return fmt.Sprintf("%s cannot be opened: %v", pl.name, err)
+			c.diff = fmt.Sprintf("%s cannot be opened: %v", pl.name, err)
+			return c
 		}
 		trace, err := script.Run(p, m, patience)
+		against := first
+		var beyond *beyondError
+		if errors.As(err, &beyond) {
+			trace, c.plain = settled(trace)
+			c.beyond, err = beyond.why, nil
+			against = first[:min(len(first), len(trace))]
+		}
 		if err != nil {
-			return fmt.Sprintf("%s: %v\n%s", pl.name, err, trace)
+			c.diff = fmt.Sprintf("%s: %v\n%s", pl.name, err, trace)
+			return c
 		}
 		if i == 0 {
 			first = trace
-		} else if d := script.Diff(on[0].name, pl.name, first, trace); d != "" {
-			return d
+		} else if c.diff = script.Diff(on[0].name, pl.name, against, trace); c.diff != "" {
+			return c
 		}
 	}
-	return ""
+	return c
+}
+
+// settled is what a trace says of the steps before the last one that was begun, and how many these are.
+func settled(t script.Trace) (before script.Trace, steps int) {
+	last := 0
+	for i, line := range t {
+		if !strings.HasPrefix(line, " ") {
+			last = i
+			steps++
+		}
+	}
+	return t[:last], steps - 1
+}
+
+// difference says how the traces of a program differ.
+func difference(p *script.Program, on []player, patience time.Duration) string {
+	return compare(p, on, patience).diff
 }
 
 // report shrinks a program whose traces differ, and shows it with the traces.
@@ -127,7 +159,7 @@ var programs = rapid.Custom(func(t *rapid.T) *script.Program {
 // machine, however fast it is: a change is told by them, and what nobody has seen yet is looked for by long runs and by the fuzzer.
 func TestDifferential(t *testing.T) {
 	start := time.Now()
-	s := &soak{t: t, on: players(t), from: number(t, "SLUICE_DIFFER_SEED", 0), count: 200}
+	s := &soak{t: t, on: players(t), from: number(t, "SLUICE_DIFFER_SEED", 0), count: 200, beyond: map[string]int{}}
 	if limit := number(t, "SLUICE_DIFFER_SECONDS", 0); limit > 0 {
 		s.count, s.until = 0, start.Add(time.Duration(limit)*time.Second)
 	}
@@ -138,7 +170,13 @@ func TestDifferential(t *testing.T) {
 		wg.Go(s.work)
 	}
 	wg.Wait()
-	t.Logf("%d programs, %d of them for the raw ring, on %d machines in %v", s.ran.Load(), s.plain.Load(), len(s.on), time.Since(start).Round(time.Second))
+	t.Logf("%d programs of %d steps on %d machines in %v", s.ran.Load(), s.steps.Load(), len(s.on), time.Since(start).Round(time.Second))
+	if slices.ContainsFunc(s.on, func(p player) bool { return p.name == rawName }) {
+		t.Logf("the raw ring has done %d programs to their end, and %d steps in all; the others go on with", s.whole.Load(), s.plain.Load())
+		for _, why := range slices.SortedFunc(maps.Keys(s.beyond), func(a, b string) int { return s.beyond[b] - s.beyond[a] }) {
+			t.Logf("%6d  %s", s.beyond[why], why)
+		}
+	}
 }
 
 // soak is a number of programs, or what there is time for.
@@ -149,7 +187,11 @@ type soak struct {
 	count int       // 0 when there is a time
 	until time.Time // the zero Time when there is a count
 
-	taken, ran, plain, wrong atomic.Int64
+	taken, ran, wrong   atomic.Int64
+	steps, whole, plain atomic.Int64 // of the raw ring, but for steps
+
+	mu     sync.Mutex
+	beyond map[string]int // why the raw ring did not go on, and how often
 }
 
 // maxWrong is how many differences are shown. A long run does not end with the first, for that may be of little interest.
@@ -162,15 +204,26 @@ func (s *soak) work() {
 			return
 		}
 		p := programs.Example(s.from + n)
-		if raw.skips(p) == "" {
-			s.plain.Add(1)
-		}
-		if d := difference(p, s.on, script.Patience); d != "" {
+		c := compare(p, s.on, script.Patience)
+		if c.diff != "" {
 			s.wrong.Add(1)
-			s.t.Errorf("program %d:\n%s", s.from+n, report(p, s.on, d))
+			s.t.Errorf("program %d:\n%s", s.from+n, report(p, s.on, c.diff))
 		}
-		s.ran.Add(1)
+		s.note(&c)
 	}
+}
+
+func (s *soak) note(c *comparison) {
+	s.ran.Add(1)
+	s.steps.Add(int64(c.steps))
+	s.plain.Add(int64(c.plain))
+	if c.beyond == "" {
+		s.whole.Add(1)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beyond[c.beyond]++
 }
 
 // kept is where programs are that have shown a difference once, or that show a feature of the language.

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"time"
@@ -16,15 +17,17 @@ import (
 // rawRing runs programs on the raw ring, one entry of the submission queue for each operation, and passes on what the kernel says. It has
 // nothing of the engine in it: chains, cancels, timeouts and buffers are the kernel's. Of what the contract promises
 // beyond the kernel it does one thing, for no program would be the same without: operations on one fd in one direction
-// are handed over one at a time (ORD-1). Programs that need more are left out, see beyondKernel.
+// are handed over one at a time (ORD-1). It stops at a step that needs more, see beyondKernel.
 type rawRing struct {
-	ring   *iouring.Ring
-	ops    []*rawOp // by user data; the first is none
-	batch  [][]*rawOp
-	lines  map[rawLine][][]*rawOp // the first of each is with the kernel
-	done   []api.Completion
-	groups []*rawGroup
-	flying int
+	ring    *iouring.Ring
+	ops     []*rawOp // by user data; the first is none
+	batch   [][]*rawOp
+	lines   map[rawLine][][]*rawOp // the first of each is with the kernel
+	done    []api.Completion
+	groups  []*rawGroup
+	flying  int
+	err     error // why it cannot go on
+	drained bool  // the kernel leaves what it is given to workers
 }
 
 // rawLine is an fd and a direction.
@@ -36,12 +39,26 @@ type rawLine struct {
 type rawOp struct {
 	api.Op
 	ts    iouring.Timespec
-	chain []*rawOp // of the first one
+	chain []*rawOp
+	at    int // in the chain
 	line  rawLine
 	lined bool
+	given bool // to the kernel
+	stood bool // in its line, behind others
+	async bool // a drain has the kernel leave it to a worker
 	ended bool
-	extra int32  // what a cancel has ended that the kernel had not been given
-	late  *rawOp // a cancel of it that the kernel has answered with EALREADY
+	late  bool     // its Deadline has come
+	extra int32    // what a cancel has ended that the kernel had not been given
+	by    []*rawOp // cancels of it that the kernel has answered with EALREADY
+	fails *rawOp   // of the first of a chain: which has broken it
+}
+
+// linked says whether something stands behind it in its chain.
+func (o *rawOp) linked() bool { return o.Flags&(api.Link|api.HardLink) != 0 }
+
+// drained says whether its chain is a drain.
+func (o *rawOp) drained() bool {
+	return slices.ContainsFunc(o.chain, func(q *rawOp) bool { return q.Flags&api.Drain != 0 })
 }
 
 // rawGroup is a ring of provided buffers.
@@ -81,19 +98,48 @@ func openRaw() (script.Machine, error) {
 }
 
 func (r *rawRing) Submit(ops []api.Op) (int, error) {
-	var chain []*rawOp
+	new := make([]*rawOp, len(ops))
+	from := 0
 	for i := range ops {
-		ops[i].ID = api.MakeOpID(uint32(len(r.ops)), 1)
-		o := &rawOp{Op: ops[i]}
-		r.ops = append(r.ops, o)
-		chain = append(chain, o)
-		if o.Flags&(api.Link|api.HardLink) == 0 {
-			chain[0].chain = chain
-			r.batch = append(r.batch, chain)
-			chain = nil
+		new[i] = &rawOp{Op: ops[i]}
+		new[i].ID = api.MakeOpID(uint32(len(r.ops)+i), 1)
+		if !new[i].linked() || i == len(ops)-1 {
+			for j, o := range new[from : i+1] {
+				o.chain, o.at = new[from:i+1:i+1], j
+			}
+			from = i + 1
 		}
 	}
+	if err := r.beyondKernel(new); err != nil {
+		return 0, err
+	}
+	for i, o := range new {
+		ops[i].ID = o.ID
+		if o.at == 0 {
+			r.batch = append(r.batch, o.chain)
+		}
+	}
+	r.ops = append(r.ops, new...)
 	return len(ops), nil
+}
+
+// Stats has only what is in flight.
+func (r *rawRing) Stats() (s api.Stats) {
+	for range r.live() {
+		s.InFlight++
+	}
+	return s
+}
+
+// live are the operations in flight.
+func (r *rawRing) live() iter.Seq[*rawOp] {
+	return func(yield func(*rawOp) bool) {
+		for _, o := range r.ops[1:] {
+			if !o.ended && !yield(o) {
+				return
+			}
+		}
+	}
 }
 
 // lineOf is the order that an operation stands in.
@@ -111,14 +157,21 @@ func lineOf(o *rawOp) (l rawLine, ok bool) {
 
 // start hands over what can be.
 func (r *rawRing) start() error {
-	for _, chain := range r.batch {
+	for len(r.batch) > 0 {
+		chain := r.batch[0]
+		r.batch = r.batch[1:]
 		head := chain[0]
 		head.line, head.lined = lineOf(head)
+		if head.drained() && (r.waiting() || head.lined && len(r.lines[head.line]) > 0) {
+			return &beyondError{"a drain waits for what has not had its turn, too (DRN-1)"}
+		}
 		if head.lined {
 			r.lines[head.line] = append(r.lines[head.line], chain)
 			if len(r.lines[head.line]) > 1 {
+				stood := head.stood
+				head.stood = true
 				switch { // what is told at once, whoever's turn it is (STR-5, BUF-3)
-				case head.Flags&api.BufferSelect != 0 && r.group(head.Group).left == 0:
+				case !stood && head.Flags&api.BufferSelect != 0 && r.group(head.Group).left == 0:
 					r.drop(chain, -int32(unix.ENOBUFS))
 				case head.Flags&api.DontWait != 0:
 					r.drop(chain, -int32(unix.EAGAIN))
@@ -130,20 +183,33 @@ func (r *rawRing) start() error {
 			return err
 		}
 	}
-	r.batch = r.batch[:0]
 	return nil
 }
 
-// drop ends a chain that the kernel has not been given.
+// waiting says whether something waits for its turn that the kernel does not know of.
+func (r *rawRing) waiting() bool {
+	for _, line := range r.lines {
+		if len(line) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// drop ends the first of a chain that the kernel has not been given, and what that takes along.
 func (r *rawRing) drop(chain []*rawOp, res int32) {
 	l := chain[0].line
 	r.lines[l] = slices.DeleteFunc(r.lines[l], func(c []*rawOp) bool { return c[0] == chain[0] })
 	for i, o := range chain {
+		if i > 0 && chain[0].Flags&api.HardLink != 0 {
+			r.batch = append(r.batch, chain[1:])
+			break
+		}
 		if i > 0 {
 			res = -int32(unix.ECANCELED)
 		}
 		o.ended = true
-		r.done = append(r.done, api.Completion{Tag: o.Tag, ID: o.ID, Code: o.Code, Res: res})
+		r.deliver(o, api.Completion{Tag: o.Tag, ID: o.ID, Code: o.Code, Res: res})
 	}
 }
 
@@ -163,6 +229,14 @@ func (r *rawRing) dropLines(meant func(*rawOp) bool) (n int32) {
 // give hands a chain to the kernel.
 func (r *rawRing) give(chain []*rawOp) error {
 	for _, o := range chain {
+		if why := r.giveBeyond(o); why != "" {
+			return &beyondError{why}
+		}
+	}
+	if err := r.undrain(chain); err != nil {
+		return err
+	}
+	for _, o := range chain {
 		q := r.ring.NextSQE()
 		if q == nil {
 			return errors.New("the submission queue is full")
@@ -171,6 +245,10 @@ func (r *rawRing) give(chain []*rawOp) error {
 			return err
 		}
 		q.UserData = uint64(o.ID.Slot())
+		o.given, o.async = true, r.drained
+		if o.Flags&api.Drain != 0 {
+			q.Flags |= iouring.IOSQE_IO_DRAIN
+		}
 		if o.Flags&api.Link != 0 {
 			q.Flags |= iouring.IOSQE_IO_LINK
 		}
@@ -180,6 +258,55 @@ func (r *rawRing) give(chain []*rawOp) error {
 		r.flying++
 	}
 	return nil
+}
+
+// undrain has the kernel forget about drains before it is given a chain. Once there was one, it holds what comes until nothing is in flight
+// at all, and leaves it to a worker. A nop that has nothing to wait for ends that.
+func (r *rawRing) undrain(chain []*rawOp) error {
+	if r.drained && !r.draining() {
+		if r.flying > 0 {
+			return &beyondError{"behind a drain that has ended the kernel goes on to hold up what comes (DRN-2)"}
+		}
+		// Two, for a drain inside of a chain makes what follows a drain, too.
+		for range 2 {
+			if err := r.nop(); err != nil {
+				return err
+			}
+		}
+		r.drained = false
+	}
+	r.drained = r.drained || chain[0].drained()
+	return nil
+}
+
+// nop waits for one, when nothing else is in flight.
+func (r *rawRing) nop() error {
+	q := r.ring.NextSQE()
+	if q == nil {
+		return errors.New("the submission queue is full")
+	}
+	q.PrepNop()
+	q.UserData = ours
+	for done := false; !done; {
+		if _, errno := r.ring.Enter(r.ring.Flush(), 1, iouring.IORING_ENTER_GETEVENTS); errno != 0 && errno != unix.EINTR {
+			return fmt.Errorf("io_uring_enter: %w", errno)
+		}
+		var err error
+		if done, err = r.reap(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draining says whether a drain has not ended that the kernel has been given.
+func (r *rawRing) draining() bool {
+	for o := range r.live() {
+		if o.given && o.drained() {
+			return true
+		}
+	}
+	return false
 }
 
 // encode fills in the entry of an operation.
@@ -203,6 +330,8 @@ func (r *rawRing) encode(q *iouring.SQE, o *rawOp) error {
 		case o.Flags&api.BufferSelect != 0:
 			q.PrepRecv(o.FD, nil, 0, msg)
 			q.SetBufferGroup(o.Group)
+		case n == 0:
+			q.PrepNop() // the kernel would wait (STR-9)
 		default:
 			q.PrepRecv(o.FD, p, n, msg)
 		}
@@ -233,6 +362,8 @@ func (r *rawRing) encode(q *iouring.SQE, o *rawOp) error {
 		q.PrepShutdown(o.FD, o.Arg)
 	case api.OpFsync:
 		q.PrepFsync(o.FD, 0, 0, 0)
+	case api.OpClose:
+		q.PrepClose(o.FD)
 	case api.OpTimeout:
 		flags := uint32(0)
 		if o.Flags&api.TimeoutOK != 0 {
@@ -266,34 +397,45 @@ func (r *rawRing) encodeCancel(q *iouring.SQE, o *rawOp) {
 	}
 }
 
+// Complete gives out what there is before it says that it cannot go on, for Run has to know which fds have been closed.
 func (r *rawRing) Complete(dst []api.Completion, w api.Wait) (int, error) {
+	if r.err == nil {
+		r.err = r.turns(w)
+	}
+	n := copy(dst, r.done)
+	r.done = slices.Delete(r.done, 0, n)
+	if n > 0 {
+		return n, nil
+	}
+	return 0, r.err
+}
+
+// turns goes on until something is done, or there is nothing to wait for.
+func (r *rawRing) turns(w api.Wait) error {
 	for {
 		if err := r.start(); err != nil {
-			return 0, err
+			return err
 		}
 		_, errno := r.ring.Enter(r.ring.Flush(), 0, iouring.IORING_ENTER_GETEVENTS)
 		if errno != 0 && errno != unix.EINTR && errno != unix.EAGAIN && errno != unix.EBUSY {
-			return 0, fmt.Errorf("io_uring_enter: %w", errno)
+			return fmt.Errorf("io_uring_enter: %w", errno)
 		}
 		got, err := r.reap()
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if got || len(r.batch) > 0 || r.ring.Unsubmitted() > 0 {
+		if got || len(r.batch) > 0 || r.ring.Unsubmitted() > 0 || r.expire() {
 			continue
 		}
 		left := w.Left(api.Now())
 		if len(r.done) > 0 || w.Min == 0 || left == 0 {
-			break
+			return nil
 		}
 		_, errno = r.ring.EnterTimeout(0, 1, 0, int64(left), false)
 		if errno != 0 && errno != unix.EINTR && errno != unix.ETIME {
-			return 0, fmt.Errorf("io_uring_enter: %w", errno)
+			return fmt.Errorf("io_uring_enter: %w", errno)
 		}
 	}
-	n := copy(dst, r.done)
-	r.done = slices.Delete(r.done, 0, n)
-	return n, nil
 }
 
 // reap takes what the kernel has completed.
@@ -302,6 +444,9 @@ func (r *rawRing) reap() (got bool, err error) {
 		cqe := *r.ring.CQEAt(head)
 		r.ring.Advance(1)
 		got = true
+		if cqe.UserData == ours {
+			continue
+		}
 		if cqe.UserData == 0 || cqe.UserData >= uint64(len(r.ops)) || r.ops[cqe.UserData].ended {
 			return got, fmt.Errorf("a completion of what is not in flight: %+v", cqe)
 		}
@@ -336,24 +481,85 @@ func (r *rawRing) completed(o *rawOp, cqe *iouring.CQE) error {
 	if c.Res == -int32(unix.EINTR) || c.Res <= -512 && c.Res >= -516 {
 		c.Res = -int32(unix.ECANCELED) // a worker thread's word for it
 	}
+	if o.late && c.Res == -int32(unix.ECANCELED) {
+		c.Res = -int32(unix.ETIME)
+	}
 	if o.Code == api.OpCancel && c.Res == -int32(unix.EALREADY) {
 		// A worker thread has it, and gets a signal. It has been ended by that, and CAN-6 wants 0.
 		if t := r.ops[o.Target.Slot()]; !t.ended {
-			t.late = o
+			t.by = append(t.by, o)
 			return nil
 		}
 		c.Res = 0
 	}
-	r.done = append(r.done, c)
-	if c.More() {
-		return nil
+	if !c.More() {
+		r.ends(o)
 	}
-	r.ends(o)
-	if by := o.late; by != nil {
-		r.done = append(r.done, api.Completion{Tag: by.Tag, ID: by.ID, Code: by.Code})
+	if err := beyondResult(o, &c); err != nil {
+		return err
+	}
+	r.deliver(o, c)
+	for ; o.ended && len(o.by) > 0; o.by = o.by[1:] {
+		by := o.by[0]
 		r.ends(by)
+		r.deliver(by, api.Completion{Tag: by.Tag, ID: by.ID, Code: by.Code})
 	}
 	return nil
+}
+
+// deliver has Complete give out a completion, but for those that SkipSuccess takes away. The kernel is not asked for that, for
+// it would not say when the operation has ended, which the engine says by InFlight.
+func (r *rawRing) deliver(o *rawOp, c api.Completion) {
+	head := o.chain[0]
+	failed := failed(o, &c)
+	if head.fails != nil && head.fails.Flags&api.SkipSuccess != 0 || o.Flags&api.SkipSuccess != 0 && !failed {
+		return
+	}
+	if failed && head.fails == nil && o.Flags&api.Link != 0 {
+		head.fails = o
+	}
+	r.done = append(r.done, c)
+}
+
+// failed says whether an operation breaks its chain (LNK-2, LNK-5, LNK-6, LNK-8).
+func failed(o *rawOp, c *api.Completion) bool {
+	short := c.Res < int32(len(o.Buf)) && o.Flags&api.BufferSelect == 0
+	switch {
+	case o.Code == api.OpLinkTimeout: // the chain goes on as its operation has ended (LTO-4)
+		return false
+	case o.Code == api.OpTimeout && o.Flags&api.TimeoutOK != 0 && c.Res == -int32(unix.ETIME):
+		return false
+	case o.Code == api.OpRead, o.Code == api.OpWrite, (o.Code == api.OpRecv || o.Code == api.OpSend) && o.Flags&api.WaitAll != 0:
+		return short
+	}
+	return c.Res < 0
+}
+
+// ours is the user data of entries that the program has not asked for.
+const ours = 1 << 40
+
+// comes says whether the operation has a Deadline that comes while a program runs.
+func comes(o *rawOp) bool { return o.Deadline != 0 && o.Deadline.Sub(api.Now()) < time.Minute }
+
+// expire ends what has not completed by its Deadline (TMO-10): by a cancel what the kernel has.
+func (r *rawRing) expire() (any bool) {
+	for o := range r.live() {
+		if o.late || o.Deadline == 0 || o.Deadline > api.Now() {
+			continue
+		}
+		o.late, any = true, true
+		if !o.given {
+			r.drop(o.chain, -int32(unix.ETIME))
+			continue
+		}
+		if q := r.ring.NextSQE(); q != nil {
+			q.PrepCancel(uint64(o.ID.Slot()), 0)
+			q.UserData = ours
+		} else {
+			o.late = false // another time
+		}
+	}
+	return any
 }
 
 // ends lets the next one in its line have its turn.
@@ -403,15 +609,22 @@ func (r *rawRing) NewBufferGroup(o api.BufferGroupOptions) (api.BufferGroup, err
 func (r *rawRing) Close() error {
 	defer runtime.UnlockOSThread()
 	var err error
+	r.batch, r.lines = nil, map[rawLine][][]*rawOp{}
 	for end := time.Now().Add(script.Patience); r.flying > 0 && err == nil; {
-		r.batch, r.lines = nil, map[rawLine][][]*rawOp{}
-		if _, e := r.Submit([]api.Op{api.CancelAny(0)}); e != nil {
+		for o := range r.live() {
+			if o.given && restless(o) {
+				_ = unix.Shutdown(int(o.FD), unix.SHUT_WR) // or it has ended by now
+			}
+		}
+		// Not by an entry: a drain would hold it up.
+		all := iouring.SyncCancelReg{Fd: -1, Flags: iouring.IORING_ASYNC_CANCEL_ANY | iouring.IORING_ASYNC_CANCEL_ALL}
+		if _, e := r.ring.SyncCancel(&all); e != nil && !errors.Is(e, unix.ENOENT) && !errors.Is(e, unix.ETIME) && !errors.Is(e, unix.EINTR) {
 			err = e
 		}
-		var dst [64]api.Completion
-		if _, e := r.Complete(dst[:], api.Wait{Min: 1, Deadline: api.After(time.Millisecond)}); e != nil {
+		if e := r.turns(api.Wait{Min: 1, Deadline: api.After(time.Millisecond)}); e != nil && !errors.As(e, new(*beyondError)) {
 			err = e
 		}
+		r.done = nil
 		if time.Now().After(end) {
 			err = fmt.Errorf("%d operations do not end", r.flying)
 		}
@@ -420,91 +633,4 @@ func (r *rawRing) Close() error {
 		err = errors.Join(err, g.ring.Close(), unix.Munmap(g.mem))
 	}
 	return errors.Join(err, r.ring.Close())
-}
-
-// beyondKernel says why a program is not for the raw ring, "" if it is: the contract promises what the kernel does not.
-func beyondKernel(p *script.Program) string {
-	type side struct {
-		on  string
-		out bool
-	}
-	chains := map[side]map[int]bool{} // that have an operation there
-	behind := map[side]bool{}         // one of them not as its first
-	timed := map[side]bool{}          // one of them has a LinkTimeout
-	n := 0
-	ended := map[string]bool{} // by the peer, which sends no more
-	for i := range p.Steps {
-		if p.Steps[i].Kind == script.HalfClose {
-			ended[p.Steps[i].On] = true
-		}
-	}
-	for i := range p.Steps {
-		ops := p.Steps[i].Ops
-		for j := range ops {
-			o := &ops[j]
-			linked := o.Flags&(script.Link|script.HardLink) != 0
-			second := j > 0 && ops[j-1].Flags&(script.Link|script.HardLink) != 0
-			if why := opBeyondKernel(p, o, linked); why != "" {
-				return why
-			}
-			if obj := p.Object(o.On); o.N == script.Huge && ended[obj.Peer] {
-				return "a cancel does not find what is tried anew all the time (CAN-6)"
-			}
-			if o.Verb == script.Shutdown && slices.ContainsFunc(ops[j+1:], func(q script.Op) bool { return q.On == o.On }) {
-				return "a shutdown takes effect at once, and not in a worker (SHU-3)"
-			}
-			if o.Verb == script.LinkTimeout && (!second || ops[j-1].Verb == script.LinkTimeout) {
-				return "a LinkTimeout out of place (LTO-3)"
-			}
-			s := side{o.On, o.Verb == script.Send || o.Verb == script.WriteOp}
-			if chains[s] == nil {
-				chains[s] = map[int]bool{}
-			}
-			chains[s][n] = true
-			behind[s] = behind[s] || second && o.On != ""
-			timed[s] = timed[s] || linked && ops[j+1].Verb == script.LinkTimeout && o.On != ""
-			if !linked {
-				n++
-			}
-		}
-	}
-	for s := range behind {
-		if behind[s] && len(chains[s]) > 1 {
-			return "the order of what is in a chain, and of another, on one file (LNK-18)"
-		}
-		if timed[s] && len(chains[s]) > 1 {
-			return "a LinkTimeout holds while its operation waits for its turn (LTO-7)"
-		}
-	}
-	return ""
-}
-
-func opBeyondKernel(p *script.Program, o *script.Op, linked bool) string {
-	obj := p.Object(o.On)
-	socket := obj != nil && (obj.Kind == script.TCP || obj.Kind == script.Unix)
-	switch {
-	case o.Verb == script.Close:
-		return "close (CLO-2)"
-	case o.Count != 0:
-		return "what a timeout counts (TMO-16)"
-	case o.Deadline != script.Unset:
-		return "deadlines (TMO-10)"
-	case o.Flags&script.DrainOp != 0:
-		return "a drain holds up cancels (DRN-4)"
-	case o.Flags&script.Skip != 0:
-		return "skip (SKP-2)"
-	case o.N == 0 && obj != nil && o.Verb == script.Recv:
-		return "a receive of nothing (STR-9)"
-	case o.Verb == script.PollOp && o.How == "out" && socket:
-		return "a poll for room hears that the peer sends no more (POL-2)"
-	case linked && (o.Verb == script.RecvMulti || o.Verb == script.AcceptMulti):
-		return "what stands behind a multishot (LNK-16)"
-	case linked && o.Verb == script.Fsync:
-		return "a failed fsync breaks a chain (LNK-2)"
-	case obj != nil && obj.Kind == script.File && o.Flags&script.DontWait != 0:
-		return "whether a file waits is up to its file system"
-	case linked && o.Flags&script.DontWait != 0:
-		return "DontWait in a chain"
-	}
-	return ""
 }

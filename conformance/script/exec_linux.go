@@ -43,7 +43,8 @@ type op struct {
 	id    api.OpID
 	on    *object
 	buf   []byte
-	order int
+	order int // of its submission
+	turn  int // of when its turn came in its chain
 	chain *chain
 	at    int // in the chain
 	since int // given, when it was submitted
@@ -159,6 +160,7 @@ func (r *run) submit(list []Op) error {
 	new := make([]*op, len(list))
 	for i := range list {
 		o := &op{Op: &list[i], on: r.objects[list[i].On], order: r.order, since: r.given}
+		o.turn = r.order
 		r.order++
 		new[i] = o
 		linked := i > 0 && list[i-1].Flags&(Link|HardLink) != 0

@@ -153,9 +153,18 @@ func (r *run) silent() {
 	}
 }
 
+// goesOn gives the turn to what stands behind o in its chain.
+func (r *run) goesOn(o *op) {
+	if next := o.at + 1; next < len(o.chain.ops) {
+		o.chain.ops[next].turn = r.order
+		r.order++
+	}
+}
+
 // succeeded notes that an operation has succeeded without a word.
 func (r *run) succeeded(o *op) {
 	o.done = true
+	r.goesOn(o)
 	switch {
 	case o.on == nil:
 	case o.Verb == Close:
@@ -229,10 +238,10 @@ func (r *run) served(o *op) bool {
 	return true
 }
 
-// first says whether no other operation of the kind stands before o on its object.
+// first says whether no other operation of the kind stands before o on its object, where it has its place since its turn came (LNK-18).
 func (r *run) first(o *op, like func(*verbInfo) bool) bool {
 	for _, q := range r.pending {
-		if q.order < o.order && q.on == o.on && like(q.Verb.info()) && !r.held(q) {
+		if q.turn < o.turn && q.on == o.on && like(q.Verb.info()) && !r.held(q) {
 			return false
 		}
 	}
@@ -298,6 +307,7 @@ func (r *run) ended(o *op, fired bool) {
 		}
 	}
 	o.done = true
+	r.goesOn(o)
 	if o.Flags&Skip != 0 && o.Flags&Link != 0 {
 		for _, q := range o.chain.ops[o.at+1:] {
 			q.done = true

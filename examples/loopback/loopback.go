@@ -540,7 +540,7 @@ func (e *Engine) transfer(s *slot) bool {
 	fd, buf, f := int(s.op.FD), s.op.Buf[s.moved:], s.op.Flags
 	res := -int(syscall.EAGAIN)
 	switch {
-	case len(buf) > 0 && e.behind(s):
+	case e.behind(s):
 	case s.op.Code == api.OpRecv:
 		res = e.net.recv(fd, buf, s.op.Arg&msgPeek != 0)
 	default:

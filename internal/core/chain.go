@@ -40,7 +40,7 @@ func (e *Engine) launch(c chain) {
 	for s := head; ; s = e.slots.at(s.next) {
 		drain = drain || s.Op.Flags&api.Drain != 0
 		if errno := checkLinked(s, prev); c.len > 1 && errno != 0 {
-			e.failPrepared(head, s, errno)
+			e.failPrepared(head, s)
 			return
 		}
 		if s.next == none {
@@ -65,18 +65,22 @@ func checkLinked(s, prev *Slot) syscall.Errno {
 	return check(&s.Op, optab.Of(s.Op.Code))
 }
 
-// failPrepared ends a chain in which bad cannot be performed at all: none of it is.
-func (e *Engine) failPrepared(head, bad *Slot, errno syscall.Errno) {
+// failPrepared ends a chain in which bad, and what stands behind it perhaps, cannot be performed at all: none of it is.
+func (e *Engine) failPrepared(head, bad *Slot) {
 	quiet := bad.Op.Flags&api.SkipSuccess != 0
-	for i := head.Index; i != none; {
+	// The code of the one before is all that checkLinked looks at, and End frees the slot.
+	var before Slot
+	var prev *Slot
+	for i := head.Index; i != none; prev = &before {
 		s := e.slots.at(i)
 		i, s.next = s.next, none
-		if s == bad {
-			e.End(s, -int32(errno))
-			continue
+		errno := checkLinked(s, prev)
+		before.Op.Code = s.Op.Code
+		if errno == 0 {
+			errno = api.ECanceled
 		}
-		s.silent = quiet
-		e.End(s, -int32(api.ECanceled))
+		s.silent = quiet && s != bad
+		e.End(s, -int32(errno))
 	}
 }
 

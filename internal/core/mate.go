@@ -59,7 +59,9 @@ func (e *Engine) turnOf(s *Slot) {
 		}
 	}
 	if e.first(s) && (s.mate == none || e.first(e.slots.at(s.mate))) {
-		e.begin(s)
+		if !e.startEmpty(s) {
+			e.begin(s)
+		}
 		return
 	}
 	s.state = stateQueued

@@ -128,7 +128,12 @@ func (e *Engine) start(s *Slot) {
 			return
 		}
 	}
-	if e.startEmpty(s) || !e.startGroup(s) {
+	if d := optab.DirectionOf(&s.Op); d == optab.None || f.head[d] == none {
+		if e.startEmpty(s) {
+			return
+		}
+	}
+	if !e.startGroup(s) {
 		return
 	}
 	e.line(f, s, in)
@@ -250,7 +255,7 @@ func (e *Engine) watch(s *Slot) {
 
 // startEmpty performs what moves no bytes and would wait for some all the same: on a
 // stream socket io_uring waits for data before a receive into 0 bytes completes, and
-// recv(2) does not agree with read(2). Here all of them complete with 0 at once.
+// recv(2) does not agree with read(2). Here all of them complete with 0 when their turn has come.
 func (e *Engine) startEmpty(s *Slot) bool {
 	op := &s.Op
 	switch {
