@@ -4,7 +4,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/sluiceio/sluice/api"
@@ -448,10 +447,9 @@ var futexCases = []Case{
 			for i := range uint64(20) {
 				ids = append(ids, t.Submit(api.FutexWait(word(7), 7, i), api.FutexWaitv([]api.Futex{{Addr: word(8), Val: 8}, {Addr: word(9), Val: 9}}, 100+i))...)
 			}
-			var freed sync.WaitGroup
-			freed.Add(1)
+			freed := make(chan struct{})
 			a := word(0)
-			runtime.AddCleanup(a, func(wg *sync.WaitGroup) { wg.Done() }, &freed)
+			runtime.AddCleanup(a, func(c chan struct{}) { close(c) }, freed)
 			t.Submit(api.FutexWait(a, 0, 1000))
 			t.Perform()
 			for range 3 {
@@ -472,24 +470,17 @@ var futexCases = []Case{
 			}
 			// And no longer.
 			a = nil
-			done := make(chan struct{})
-			go func() {
-				freed.Wait()
-				close(done)
-			}()
 			if !within(t.timeout/2, func() bool {
 				runtime.GC()
 				select {
-				case <-done:
+				case <-freed:
 					return true
 				default:
 					return false
 				}
 			}) {
 				t.Errorf("a word that nobody waits for any more is kept alive")
-				freed.Done()
 			}
-			<-done
 		},
 	},
 	{

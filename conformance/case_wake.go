@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,8 +157,12 @@ var wakeCases = []Case{
 			for range 4 {
 				wg.Go(func() {
 					begun <- struct{}{}
-					for e.Wake() == nil && !t.spent() {
+					err := e.Wake()
+					for ; err == nil && !t.spent(); err = e.Wake() {
 						_ = e.Stats()
+					}
+					if !errors.Is(err, api.ErrClosed) {
+						t.Errorf("Wake behind Close: %v", err)
 					}
 				})
 			}

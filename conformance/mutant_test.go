@@ -47,8 +47,19 @@ type mutant struct {
 	opening func(o *api.Options) // changes what the engine is opened with
 	seen    map[api.OpID]api.Op  // what has been submitted, where a hook wants to know
 
+	files       func(m *mutant, fds []int) error
 	updateFiles func(m *mutant, at int, fds []int) (int, error)
 	fileRange   func(m *mutant, at, n int) error
+
+	nums map[int]int // what a hook remembers of fds, or else by numbers
+}
+
+// num is the map in which a hook remembers numbers by numbers.
+func (m *mutant) num() map[int]int {
+	if m.nums == nil {
+		m.nums = map[int]int{}
+	}
+	return m.nums
 }
 
 func (m *mutant) Submit(ops []api.Op) (int, error) {

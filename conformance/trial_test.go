@@ -136,21 +136,15 @@ func unnoticed(n int, begin time.Time) bool { return n >= 10 && time.Since(begin
 // testMutants runs each fault against the cases of its rule. That they pass without it, with the same wrapper around the
 // engine, is the control.
 func testMutants(t *testing.T, mutants []fault) {
-	b := backends[1] // epoll: it takes the least time
-	b.need(t, nil)
-	control := map[string]bool{}
+	backends[1].need(t, nil)
+	control := map[string]*backend{}
 	for _, mu := range mutants {
 		t.Run(mu.name, func(t *testing.T) {
-			if !control[mu.rule] {
-				path, failed, n := (&trial{b: b, timeout: patience}).runRule(t, mu.rule, mutant{})
-				if failed != "" {
-					t.Fatalf("the control: with no fault at all, but with the wrapper, %s fails: %s", path, failed)
-				}
-				if n == 0 {
-					t.Fatalf("the control: no case of %s has run", mu.rule)
-				}
-				control[mu.rule] = true
+			if control[mu.rule] == nil {
+				b := controlled(t, mu.rule)
+				control[mu.rule] = &b
 			}
+			b := *control[mu.rule]
 			begin, n := time.Now(), 0
 			for ; !unnoticed(n, begin); n++ {
 				tr := &trial{b: b, timeout: 500 * time.Millisecond}
@@ -163,6 +157,24 @@ func testMutants(t *testing.T, mutants []fault) {
 			t.Fatalf("the fault: all cases of %s have passed with it, %d times, in %v", mu.rule, n, time.Since(begin))
 		})
 	}
+}
+
+// controlled is the backend on which the mutants of a rule are tried: epoll, which takes the least time, and uring for what only that can do.
+func controlled(t *testing.T, rule string) backend {
+	t.Helper()
+	for _, i := range []int{1, 0} {
+		b := backends[i]
+		b.need(t, nil)
+		path, failed, n := (&trial{b: b, timeout: patience}).runRule(t, rule, mutant{})
+		if failed != "" {
+			t.Fatalf("the control: with no fault at all, but with the wrapper, %s fails: %s", path, failed)
+		}
+		if n > 0 {
+			return b
+		}
+	}
+	t.Fatalf("the control: no case of %s has run", rule)
+	return backend{}
 }
 
 // note tells which case was the first to notice a mutant, and how: in the log, and in the file that SLUICE_MUTANTS names, on a line
