@@ -41,7 +41,9 @@ type Config struct {
 	WorkQueue int
 	// Balance is how connections are spread over loops. Default: ReusePort.
 	Balance Balance
-	// MaxConns bounds the connections that are open at a time. Others wait in the backlog. Default: 0, no bound but that of the system.
+	// MaxConns bounds the connections that are open at a time. Others wait in the backlog. Default: 0, no bound but that of the system. With ThreadPerConn each takes
+	// a thread, and Go ends a program that has more than debug.SetMaxThreads allows for, 10,000 unless it was called: the default is four fifths of that, nine tenths the most, and those that
+	// are dialled count (ErrMaxConns). A limit of the system that is lower (RLIMIT_NPROC, the pids of a cgroup) ends the program, too.
 	MaxConns int
 	// Buffers is how many buffers each loop receives into, a power of two from 2 to 32768. They bound what is under way at a time, not the
 	// number of connections. Default: 512.
@@ -78,7 +80,7 @@ type Config struct {
 	// IncomingCPU has the kernel prefer the loop with the same number as the processor on which a connection comes in (SO_INCOMING_CPU), with
 	// ReusePort. Linux. Default: off.
 	IncomingCPU bool
-	// Pin binds the thread of each loop to one processor. Linux. Default: off.
+	// Pin binds the thread of each loop to one processor. Linux; not for the variants without loops. Default: off.
 	Pin bool
 	// Log is told of panics, and of listeners that cannot accept. Default: slog.Default().
 	Log *slog.Logger
@@ -135,6 +137,11 @@ func (c Config) withDefaults() (Config, error) {
 
 func (c *Config) numbers() error {
 	procs := runtime.GOMAXPROCS(0)
+	connsDefault, connsMax := 0, bytesMax
+	if c.Variant == ThreadPerConn {
+		threads := maxThreads()
+		connsDefault, connsMax = threads-threads/5, threads-threads/10
+	}
 	for _, f := range []struct {
 		name        string
 		p           *int
@@ -143,7 +150,7 @@ func (c *Config) numbers() error {
 		{"Loops", &c.Loops, min(procs, loopsMax), 1, loopsMax},
 		{"Workers", &c.Workers, procs, 1, workersMax},
 		{"WorkQueue", &c.WorkQueue, defaultWorkQueue, 1, bytesMax},
-		{"MaxConns", &c.MaxConns, 0, 0, bytesMax},
+		{"MaxConns", &c.MaxConns, connsDefault, 0, connsMax},
 		{"Buffers", &c.Buffers, defaultBuffers, 2, 1 << 15},
 		{"BufferSize", &c.BufferSize, defaultBufferSize, 64, 1 << 20},
 		{"MaxInput", &c.MaxInput, defaultMaxInput, 1, bytesMax},

@@ -46,6 +46,8 @@ type driver interface {
 	// addrs are those of both ends.
 	addrs(c *Conn) (local, remote net.Addr)
 	config() *Config
+	// share is called before another goroutine gets a handle on the connection.
+	share()
 }
 
 // asks are what callbacks have asked for, to be done when they have returned.
@@ -79,7 +81,10 @@ func (c *Conn) RemoteAddr() net.Addr {
 }
 
 // Remote is a handle on the connection for all other goroutines, and for later.
-func (c *Conn) Remote() Remote { return Remote{c} }
+func (c *Conn) Remote() Remote {
+	c.drv.share()
+	return Remote{c}
+}
 
 // Dial begins a connection to an address, on the same loop, with a handler and a context of its own: h.OnOpen is called when it is
 // there, or h.OnClose with the error and without an OnOpen.

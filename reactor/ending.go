@@ -107,7 +107,7 @@ func (l *loop) kill(c *Conn) {
 // arm sets the timer of a connection to the first of its deadlines. That of idleness moves with each byte: the timer is left alone, and
 // set anew when it goes off too early.
 func (l *loop) arm(c *Conn) {
-	at := l.deadline(c)
+	at := c.io.deadline(l.cfg)
 	if at == 0 || c.io.alarm != 0 && c.io.alarm <= at {
 		return
 	}
@@ -116,29 +116,29 @@ func (l *loop) arm(c *Conn) {
 }
 
 // deadline is when a connection has to be looked at. 0: never.
-func (l *loop) deadline(c *Conn) api.Instant {
+func (s *ioState) deadline(cfg *Config) api.Instant {
 	var at api.Instant
 	first := func(t api.Instant) {
 		if t != 0 && (at == 0 || t < at) {
 			at = t
 		}
 	}
-	if c.io.is(stDead) {
+	if s.is(stDead) {
 		return 0
 	}
-	if !c.io.is(stEOF) {
-		first(c.io.readBy)
-		if l.cfg.OpenTimeout > 0 && !c.io.is(stSeen) && c.io.dialled == nil {
-			first(c.io.opened.Add(l.cfg.OpenTimeout))
+	if !s.is(stEOF) {
+		first(s.readBy)
+		if cfg.OpenTimeout > 0 && !s.is(stSeen) && s.dialled == nil {
+			first(s.opened.Add(cfg.OpenTimeout))
 		}
 	}
-	if c.io.unsent() != 0 {
-		first(c.io.writeBy)
+	if s.unsent() != 0 {
+		first(s.writeBy)
 	}
-	if l.cfg.IdleTimeout > 0 {
-		first(c.io.active.Add(l.cfg.IdleTimeout))
+	if cfg.IdleTimeout > 0 {
+		first(s.active.Add(cfg.IdleTimeout))
 	}
-	first(c.io.lingerBy)
+	first(s.lingerBy)
 	return at
 }
 
@@ -160,7 +160,7 @@ func (l *loop) fire() {
 		}
 		c := l.conns[slot]
 		c.io.alarm = 0
-		switch at := l.deadline(c); {
+		switch at := c.io.deadline(l.cfg); {
 		case at == 0 || at > l.now:
 			l.arm(c)
 		case c.io.is(stLingering):

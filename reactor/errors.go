@@ -16,6 +16,8 @@ var (
 	ErrOutputFull = errors.New("reactor: more output than Config.MaxOutput waits to be sent")
 	// ErrNoInput is what Conn.Read returns when there is no input at present.
 	ErrNoInput = errors.New("reactor: no input at present")
+	// ErrMaxConns is what a Dial with ThreadPerConn returns when there are Config.MaxConns connections: each has a thread, and Go ends a program that has too many.
+	ErrMaxConns = errors.New("reactor: Config.MaxConns connections are open")
 	// ErrNotJoinable is what Conn.Forward returns for two connections that cannot be joined.
 	ErrNotJoinable = errors.New("reactor: the connections are not of the same loop, or joined already")
 	// ErrInvalidConfig is what every ConfigError is.

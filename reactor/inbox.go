@@ -30,6 +30,9 @@ func (b *inbox) put(n *note) (first, ok bool) {
 	}
 }
 
+// empty says whether there is nothing in it.
+func (b *inbox) empty() bool { return b.head.Load() == nil }
+
 // take takes all, the oldest first.
 func (b *inbox) take() *note {
 	if b.head.Load() == nil { // which costs less than a swap

@@ -92,6 +92,12 @@ func (r *recorder) wait(t *testing.T, name string) event {
 	}
 }
 
+// eachVariant runs f for every variant: for those with an engine on every backend, and for those without.
+func eachVariant(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
+	eachStrand(t, f)
+	eachEngine(t, f)
+}
+
 // eachEngine runs f for every variant that has an engine, on every backend.
 func eachEngine(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
 	for _, v := range []reactor.Variant{reactor.Single, reactor.SinglePool, reactor.Multi, reactor.MultiPool} {
@@ -186,7 +192,7 @@ func TestTimeouts(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+			eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 				r := newRecorder()
 				tc.set(&cfg, r)
 				c := dial(t, serve(t, cfg, r))
@@ -203,7 +209,7 @@ func TestTimeouts(t *testing.T) {
 
 // TestTimeoutsTakenBack sets deadlines that are taken back, or moved, before they pass.
 func TestTimeoutsTakenBack(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		cfg.OpenTimeout = time.Hour
 		r := newRecorder()
 		r.onOpen = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(time.Hour)) }
@@ -226,7 +232,7 @@ func TestTimeoutsTakenBack(t *testing.T) {
 }
 
 func TestMaxConns(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		cfg.MaxConns = 2
 		r := newRecorder()
 		r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
@@ -267,7 +273,7 @@ func TestMaxConns(t *testing.T) {
 
 // TestLinger closes connections with input that nobody reads: the answer must reach the peer all the same.
 func TestLinger(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		cfg.Linger = watchdog
 		r := newRecorder()
 		answer := bytes.Repeat([]byte("answer. "), 32<<10)
@@ -301,7 +307,7 @@ func TestLinger(t *testing.T) {
 }
 
 func TestInputFull(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		cfg.MaxInput = 10000
 		r := newRecorder()
 		r.onData = func(*reactor.Conn) {} // consumes nothing
@@ -314,7 +320,7 @@ func TestInputFull(t *testing.T) {
 }
 
 func TestOutputFull(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		cfg.MaxOutput, cfg.WriteHigh = 100000, 50000
 		r := newRecorder()
 		result := make(chan error, 4)
@@ -345,15 +351,21 @@ func TestOutputFull(t *testing.T) {
 
 // TestAcceptRests takes all fds away, and gives them back: what waits in the backlog is served then.
 func TestAcceptRests(t *testing.T) {
+	cfgs := map[string]reactor.Config{
+		"thread-per-conn": {Variant: reactor.ThreadPerConn}, "goroutine-per-conn": {Variant: reactor.GoroutinePerConn},
+	}
 	for _, b := range backend.Probe() {
-		if !b.Available {
-			continue
+		if b.Available {
+			cfgs[b.Name] = reactor.Config{Backend: b.Name}
 		}
-		t.Run(b.Name, func(t *testing.T) {
+	}
+	for name, cfg := range cfgs {
+		t.Run(name, func(t *testing.T) {
 			limitFDs(t) // before the server starts: a ring remembers the limit that an accept was submitted with
 			r := newRecorder()
 			r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
-			s := serve(t, reactor.Config{Backend: b.Name, Listen: []string{"tcp://127.0.0.1:0"}}, r)
+			cfg.Listen = []string{"tcp://127.0.0.1:0"}
+			s := serve(t, cfg, r)
 			warm := dial(t, s)
 			send(t, warm, "x")
 			r.wait(t, "data")
@@ -431,7 +443,7 @@ func connectWithoutFDs(t *testing.T, s *reactor.Server) net.Conn {
 }
 
 func TestShutdownAborts(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		r := newRecorder()
 		r.onShutdown = func(*reactor.Conn) {} // does not close
 		s, err := reactor.Start(cfg, r)
@@ -467,7 +479,7 @@ func (r *recorder) tooLate() string {
 }
 
 func TestUnix(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		path := filepath.Join(t.TempDir(), "s")
 		cfg.Listen = []string{"unix://" + path}
 		r := newRecorder()
@@ -493,7 +505,7 @@ func TestUnix(t *testing.T) {
 }
 
 func TestDial(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		r := newRecorder()
 		r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
 		s := serve(t, cfg, r)

@@ -28,15 +28,41 @@ func family(a api.Addr) int {
 	return unix.AF_INET6
 }
 
-// open opens a listening socket for the engine of a loop.
-func (s *Server) open(network, addr string, reuseport bool, index int) (listener, error) {
-	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+// listenNet opens a listening socket.
+func (s *Server) listenNet(network, addr string, reuseport bool, index int) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: -1, KeepAliveConfig: s.cfg.keepAlive(), Control: func(_, _ string, raw syscall.RawConn) error {
 		var serr error
 		err := raw.Control(func(fd uintptr) { serr = s.prepare(int(fd), reuseport, index) })
 		return errors.Join(err, serr)
 	}}
 	lc.SetMultipathTCP(false) // as a server in C would have it
 	nl, err := lc.Listen(context.Background(), network, addr)
+	if err != nil || s.cfg.Backlog == 0 {
+		return nl, err
+	}
+	var errno syscall.Errno
+	err = onFD(nl, func(fd int32) { errno = sysx.Listen(fd, int32(s.cfg.Backlog)) })
+	if errno != 0 {
+		err = os.NewSyscallError("listen", errno)
+	}
+	if err != nil {
+		return nil, errors.Join(err, nl.Close())
+	}
+	return nl, nil
+}
+
+// onFD calls fn with the fd of a listener.
+func onFD(nl net.Listener, fn func(fd int32)) error {
+	raw, err := nl.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { fn(int32(fd)) })
+}
+
+// open opens a listening socket for the engine of a loop.
+func (s *Server) open(network, addr string, reuseport bool, index int) (listener, error) {
+	nl, err := s.listenNet(network, addr, reuseport, index)
 	if err != nil {
 		return listener{}, err
 	}
@@ -48,23 +74,13 @@ func (s *Server) open(network, addr string, reuseport bool, index int) (listener
 			ln.unlink = name
 		}
 	}
-	raw, err := nl.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return listener{}, err
-	}
 	// The duplicate is the engine's: package net keeps, and closes, its own.
 	var errno syscall.Errno
-	if err := raw.Control(func(n uintptr) { ln.fd, errno = sysx.Dup(int32(n)) }); err != nil {
+	if err := onFD(nl, func(fd int32) { ln.fd, errno = sysx.Dup(fd) }); err != nil {
 		return listener{}, err
 	}
 	if errno != 0 {
 		return listener{}, os.NewSyscallError("fcntl", errno)
-	}
-	if s.cfg.Backlog > 0 {
-		if errno := sysx.Listen(ln.fd, int32(s.cfg.Backlog)); errno != 0 {
-			ln.close()
-			return listener{}, os.NewSyscallError("listen", errno)
-		}
 	}
 	return ln, nil
 }

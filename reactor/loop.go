@@ -294,6 +294,8 @@ func (l *loop) grab() []byte { return l.chunks.get() }
 
 func (l *loop) config() *Config { return l.cfg }
 
+func (l *loop) share() {}
+
 // addrs asks the system. The fd is open as long as callbacks come.
 func (l *loop) addrs(c *Conn) (local, remote net.Addr) {
 	here, _ := sock.LocalAddr(int(c.io.fd)) // with an error they are zero

@@ -89,7 +89,7 @@ func TestSendFile(t *testing.T) {
 		{"a chunk and one", 1, 128<<10 + 1, content[1:][:128<<10+1]},
 		{"three chunks", 3, 3 << 17, content[3:][:3<<17]},
 	}
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		for _, around := range []int{0, 10, 300_000} {
 			text := noise(around, 3)
@@ -139,7 +139,7 @@ func TestSendFileShort(t *testing.T) {
 		{"shrinks to a part", 64 << 20, 0, 64 << 20, 60 << 20},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+			eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 				t.Parallel()
 				path := tempFile(t, nil)
 				if err := os.Truncate(path, tc.size); err != nil {
@@ -173,7 +173,7 @@ func TestSendFileShort(t *testing.T) {
 
 // A peer that resets the connection in the middle of a file, or of what waits behind it, leaves nothing open.
 func TestSendFileReset(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		path := tempFile(t, nil)
 		if err := os.Truncate(path, 32<<20); err != nil {
@@ -227,7 +227,7 @@ func TestSendFileClosed(t *testing.T) {
 
 // Buffers that wait together are sent in their order, however many.
 func TestGather(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		for _, sizes := range [][]int{{1, 64 << 10, 1, 64 << 10, 1}, {2_000_000, 1}, {0, 1}, make([]int, 100)} {
 			want := noise(3_000_000, 9)

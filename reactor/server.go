@@ -25,9 +25,10 @@ type Server struct {
 	turn    atomic.Uint32
 	stopped sync.Once
 
-	loops []*loop // constant once Start has returned
-	mu    sync.Mutex
-	err   error // why it ended; guarded by mu
+	loops    []*loop   // constant once Start has returned
+	blocking *blocking // in their stead, where each connection has a goroutine; constant, too
+	mu       sync.Mutex
+	err      error // why it ended; guarded by mu
 }
 
 // Serve listens and serves until ctx is done, or an engine fails, which is the error. It then shuts down as Server.Shutdown does, within Config.ShutdownTimeout.
@@ -60,6 +61,12 @@ func Start(cfg Config, h Handler) (*Server, error) {
 		return nil, &ConfigError{"Handler", "is nil"}
 	}
 	s := &Server{cfg: cfg, handler: h, done: make(chan struct{})}
+	if cfg.Variant.blocking() {
+		if err := s.startBlocking(); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
 	if err := s.chooseBackend(); err != nil {
 		return nil, err
 	}
@@ -160,6 +167,9 @@ func (s *Server) runLoop(l *loop, ok bool) {
 // stop begins the end of all loops.
 func (s *Server) stop() {
 	s.stopped.Do(func() {
+		if s.blocking != nil {
+			s.blocking.stop()
+		}
 		for _, l := range s.loops {
 			_ = l.tell((*loop).stop) // ErrClosed: it has ended
 		}
@@ -177,6 +187,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	for _, l := range s.loops {
 		_ = l.tell((*loop).abort) // ErrClosed: it has ended
+	}
+	if s.blocking != nil {
+		s.blocking.abort()
 	}
 	if err := s.Wait(); err != nil {
 		return err
@@ -199,11 +212,15 @@ func (s *Server) Addrs() []net.Addr { return s.addrs }
 func (s *Server) Backend() string { return s.backend }
 
 // Dial begins a connection from one of the loops, in turn, to "tcp://host:port" or "unix:///path", with a handler and a context of its own: h.OnOpen is called when
-// it is there, or h.OnClose with the error and without an OnOpen. ctx bounds the look-up of a host's name. Errors: ErrClosed, *net.AddrError, those of the look-up.
+// it is there, or h.OnClose with the error and without an OnOpen. ctx bounds the look-up of a host's name. Errors: ErrClosed, ErrMaxConns (ThreadPerConn alone), *net.AddrError,
+// those of the look-up.
 func (s *Server) Dial(ctx context.Context, addr string, h Handler, value any) error {
 	to, err := resolve(ctx, addr)
 	if err != nil {
 		return err
+	}
+	if s.blocking != nil {
+		return s.blocking.dial(to, h, value)
 	}
 	return s.loops[int(s.turn.Add(1)-1)%len(s.loops)].dial(to, h, value)
 }
@@ -233,6 +250,9 @@ func (s *Server) release() {
 	}
 	for _, l := range s.loops {
 		_ = l.tell((*loop).unpark) // ErrClosed: it takes none any more
+	}
+	if s.blocking != nil {
+		s.blocking.released()
 	}
 }
 

@@ -8,7 +8,7 @@ type Stats struct {
 	Closed       uint64      // connections that have ended, dialled ones too
 	Open         int         // connections that are open at present
 	AcceptFailed uint64      // times that a listener had to rest, for want of fds say
-	Engines      []api.Stats // of each loop's engine
+	Engines      []api.Stats // of each loop's engine; none for the variants without
 }
 
 // Stats reads the counters. Those of different loops are not of the same moment.
@@ -19,6 +19,9 @@ func (s *Server) Stats() Stats {
 		t.Closed += l.closed.Load()
 		t.AcceptFailed += l.failed.Load()
 		t.Engines = append(t.Engines, l.engine.Stats())
+	}
+	if b := s.blocking; b != nil {
+		t.Accepted, t.Closed, t.AcceptFailed = b.accepted.Load(), b.closed.Load(), b.failed.Load()
 	}
 	return t
 }
