@@ -141,13 +141,35 @@ func TestEcho(t *testing.T) { testEcho(t, "echo", "tcp://127.0.0.1:0") }
 
 func TestMultishot(t *testing.T) { testEcho(t, "multishot", "127.0.0.1:0") }
 
+// TestProxy has an echo server behind the proxy.
+func TestProxy(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c) // the client sees what is missing
+			}()
+		}
+	}()
+	testEcho(t, "proxy", "127.0.0.1:0", ln.Addr().String())
+}
+
 // testEcho runs one of the echo servers.
-func testEcho(t *testing.T, name, addr string) {
+func testEcho(t *testing.T, name string, args ...string) {
 	exe := build(t, name)
 	eachBackend(t, func(t *testing.T, env []string) {
 		ctx, cancel := context.WithTimeout(t.Context(), watchdog)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, exe, addr)
+		cmd := exec.CommandContext(ctx, exe, args...)
 		cmd.Env, cmd.Stderr = env, os.Stderr
 		stdout, err := cmd.StdoutPipe()
 		if err != nil {

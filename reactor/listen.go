@@ -64,8 +64,9 @@ func closeAll(list []listener) {
 	}
 }
 
-// resolve turns an address as Dial takes it into one that an engine takes.
-func resolve(ctx context.Context, addr string) (api.Addr, error) {
+// Resolve turns "tcp://host:port" or "unix:///path" into an address for Conn.Dial. It is the first one of a host that has several. ctx bounds the
+// look-up. Errors: *ConfigError, *net.AddrError, those of the look-up.
+func Resolve(ctx context.Context, addr string) (api.Addr, error) {
 	network, where, err := splitAddr(addr)
 	if err != nil || strings.HasPrefix(network, "udp") {
 		return api.Addr{}, errors.Join(err, &net.AddrError{Err: "reactor: want tcp://host:port or unix:///path", Addr: addr})

@@ -215,7 +215,7 @@ func (s *Server) Backend() string { return s.backend }
 // it is there, or h.OnClose with the error and without an OnOpen. ctx bounds the look-up of a host's name. Errors: ErrClosed, ErrMaxConns (ThreadPerConn alone), *net.AddrError,
 // those of the look-up.
 func (s *Server) Dial(ctx context.Context, addr string, h Handler, value any) error {
-	to, err := resolve(ctx, addr)
+	to, err := Resolve(ctx, addr)
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,9 @@ var importTable = []allowance{
 	// The echo server and client that the tool and the benchmarks run on any engine.
 	{pkg: "internal/echo", may: []string{"api", "internal/sysx"}, out: xsys},
 
+	// The servers that the tool runs on the reactor.
+	{pkg: "internal/proxy", may: []string{"api", "reactor"}},
+
 	// Programs. The raw ring stays behind the backend even here.
 	{pkg: "cmd/...", may: []string{"..."}, not: []string{"internal/iouring"}, out: anyone},
 	{pkg: "bench/...", may: []string{"..."}, not: []string{"internal/iouring"}, out: anyone},
