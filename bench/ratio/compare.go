@@ -13,7 +13,13 @@ type run struct {
 	cpu  float64 // of the server per round trip, in microseconds
 	p50  float64 // microseconds
 	p99  float64
+
+	threads float64 // the most that the server had at a time
+	peak    float64 // its resident memory at most, in MiB
 }
+
+// size are what a server takes, in the order in which it is printed.
+func (r run) size() [4]float64 { return [4]float64{r.threads, r.peak} }
 
 // figures are the numbers of a run, in the order in which they are printed.
 func (r run) figures() [4]float64 { return [4]float64{r.rate, r.cpu, r.p50, r.p99} }
@@ -31,10 +37,11 @@ func compare(ctx context.Context, s *settings, out io.Writer) error {
 		}
 	}
 	for i, command := range s.commands {
-		m := medians(runs[i], func(r run) [4]float64 { return r.figures() })
+		m := medians(runs[i], run.figures)
 		rates := column(runs[i], func(r run) float64 { return r.rate })
-		fmt.Fprintf(out, "%c  %9.0f rtt/s  %6.2f us cpu/rtt  p50 %6.0f us  p99 %6.0f us  spread %.0f..%.0f  %s\n",
-			'A'+i, m[0], m[1], m[2], m[3], slices.Min(rates), slices.Max(rates), command)
+		size := medians(runs[i], run.size)
+		fmt.Fprintf(out, "%c  %9.0f rtt/s  %6.2f us cpu/rtt  p50 %6.0f us  p99 %6.0f us  %5.0f threads  peak %6.1f MiB  spread %.0f..%.0f  %s\n",
+			'A'+i, m[0], m[1], m[2], m[3], size[0], size[1], slices.Min(rates), slices.Max(rates), command)
 	}
 	p := pairs(runs[0], runs[1])
 	fmt.Fprintf(out, "A/B, median of %d pairs: throughput %.3f  cpu/rtt %.3f  p50 %.3f  p99 %.3f\n", s.reps, p[0], p[1], p[2], p[3])

@@ -42,7 +42,9 @@ func measure(ctx context.Context, s *settings, command string) (run, error) {
 	if err != nil {
 		return run{}, err
 	}
+	threads := watchThreads(srv.cmd.Process.Pid)
 	r, err := load(ctx, s, addr)
+	most := threads()
 	if err != nil {
 		return run{}, fmt.Errorf("%s: %w%s", command, err, srv.said())
 	}
@@ -50,7 +52,14 @@ func measure(ctx context.Context, s *settings, command string) (run, error) {
 	if err != nil {
 		return run{}, err
 	}
+	peak, err := status(srv.cmd.Process.Pid, "VmHWM")
+	if err != nil {
+		return run{}, err
+	}
 	return run{
+		threads: most,
+		peak:    peak / 1024,
+
 		rate: float64(r.RoundTrips) / r.Elapsed.Seconds(),
 		cpu:  float64((after - before).Nanoseconds()) / 1e3 / float64(r.Total),
 		p50:  float64(r.P50.Microseconds()),
@@ -190,6 +199,45 @@ func cpuTime(pid int) (time.Duration, error) {
 		return 0, os.NewSyscallError("clock_gettime", err)
 	}
 	return time.Duration(ts.Nano()), nil
+}
+
+// watchThreads looks at the number of a process's threads from time to time, until the function is called that it returns, which is
+// the most that there were.
+func watchThreads(pid int) func() float64 {
+	end, most := make(chan struct{}), make(chan float64)
+	go func() {
+		tick := time.NewTicker(look)
+		defer tick.Stop()
+		for n := 0.0; ; {
+			now, _ := status(pid, "Threads") // if it has ended, the load says so
+			n = max(n, now)
+			select {
+			case <-tick.C:
+			case <-end:
+				most <- n
+				return
+			}
+		}
+	}()
+	return func() float64 {
+		close(end)
+		return <-most
+	}
+}
+
+// status is a number in /proc/PID/status.
+func status(pid int, name string) (float64, error) {
+	path := fmt.Sprintf("/proc/%d/status", pid)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == name+":" {
+			return strconv.ParseFloat(f[1], 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", path, name)
 }
 
 // freeAddr is an address of the loopback that nobody listens on, if nobody takes it in between.
