@@ -48,7 +48,7 @@ bench: ## run the benchmarks, in benchstat's format
 bench-smoke: ## run each benchmark once, so that none rots
 	go test -run '^$$' -bench . -benchtime=1x ./bench/...
 
-cross: ## build, vet and link the tests for the other platforms
+cross: ## build and vet all for the other platforms, and link the tests of some
 	.ci/cross
 
 tags: ## build with each backend alone, and check that no other is linked

@@ -248,6 +248,7 @@ var linkFileCases = []Case{
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
 				t.SmallBuffers(a, b)
+				t.NoRoom(a, b)
 				msg := func() *api.Msg { return &api.Msg{Bufs: bytesFor(2, 10)} }
 				t.Put(a, "abc")
 				t.Chain(api.Recv(b, make([]byte, 10), 1), api.Nop(2))

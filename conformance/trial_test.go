@@ -70,7 +70,7 @@ func (tr *trial) settle(before map[string]string) {
 	if limit == 0 {
 		limit = conformance.DefaultTimeout
 	}
-	for end := time.Now().Add(2*limit + time.Second); ; {
+	for end := time.Now().Add(2*limit + stallTime); ; {
 		left := caseGoroutines()
 		maps.DeleteFunc(left, func(id, _ string) bool { return before[id] != "" })
 		if len(left) == 0 {
@@ -129,9 +129,12 @@ func (tr *trial) runRule(t *testing.T, rule string, fault mutant) (path, failed 
 	return "", "", n
 }
 
+// stallTime is for how long something else may keep the machine busy.
+const stallTime = 20 * time.Second
+
 // unnoticed says whether a fault that has gone unnoticed n times since begin, which it may at first, is one that nothing notices: a machine that is
-// late hides what is early, and for as long as something else keeps it busy.
-func unnoticed(n int, begin time.Time) bool { return n >= 10 && time.Since(begin) > 20*time.Second }
+// late hides what is early.
+func unnoticed(n int, begin time.Time) bool { return n >= 10 && time.Since(begin) > stallTime }
 
 // testMutants runs each fault against the cases of its rule. That they pass without it, with the same wrapper around the
 // engine, is the control.
