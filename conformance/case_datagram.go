@@ -61,6 +61,26 @@ var datagramCases = []Case{
 		},
 	},
 	{
+		ID: "DGM-1", Name: "into nothing",
+		Explanation: "A receive into 0 bytes waits for a datagram and takes it; a read of 0 bytes does neither.",
+		Ops:         streamOps | api.Ops(api.OpRead),
+		Fn: func(t *T) {
+			for _, pair := range []func() (int, int){t.UDP, t.Dgrams} {
+				a, b := pair()
+				t.Submit(api.Recv(b, nil, 1))
+				t.StillPending(1)
+				t.Put(a, "one")
+				t.Prompt(1, 0)
+				t.Put(a, "two")
+				t.Put(a, "three")
+				t.ready(b, unix.POLLIN)
+				t.Want(api.Read(b, nil, api.CurrentPosition, 2), 0)
+				t.Want(api.Recv(b, nil, 3), 0)
+				t.WantGet(b, "three")
+			}
+		},
+	},
+	{
 		ID: "DGM-1", Name: "send that waits for room",
 		Explanation: "A datagram whose send had to wait for room in the receiver's queue arrives whole.",
 		Ops:         api.Ops(api.OpSend, api.OpSendMsg, api.OpWrite),

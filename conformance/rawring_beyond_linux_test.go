@@ -42,6 +42,8 @@ func (r *rawRing) opBeyond(o *rawOp) string {
 		return "what is wrong by itself waits for a drain, too (DRN-2)"
 	case comes(o) && restless(o):
 		return "a cancel does not find what is tried anew all the time (CAN-6)"
+	case o.Code == api.OpRecv && o.linked() && o.Flags&api.WaitAll != 0 && isDatagram(o.FD):
+		return "a datagram that is cut breaks the chain of a receive with WaitAll (LNK-7)"
 	case o.Code == api.OpClose && (o.at > 0 || r.drained || o.drained()):
 		return "a close that the end of the engine does not stop (DRN-9)"
 	case wrong && slices.ContainsFunc(o.chain, func(q *rawOp) bool { return q.Flags&api.SkipSuccess != 0 }):
@@ -108,6 +110,8 @@ func beyondResult(o *rawOp, c *api.Completion) error {
 		if c.Res &^= api.PollRDHup; c.Res == 0 {
 			return &beyondError{"a poll for room hears that the peer sends no more (POL-2)"}
 		}
+	case o.Code == api.OpRecv && o.Flags&api.Multishot != 0 && c.Res == -int32(unix.ENOBUFS) && isDatagram(o.FD):
+		return &beyondError{"only data ends a multishot that has no buffer (MSH-4)"}
 	case o.Code == api.OpFsync && o.Flags&api.Link != 0 && c.Res < 0:
 		return &beyondError{"a failed fsync breaks a chain (LNK-2)"}
 	}
@@ -121,6 +125,8 @@ func (r *rawRing) giveBeyond(o *rawOp) string {
 		return "what is wrong by itself waits for a drain, too (DRN-2)"
 	case o.Flags&api.BufferSelect != 0 && (r.drained || o.drained()):
 		return "a receive that a drain has left to a worker looks for data before it looks for a buffer (BUF-3)"
+	case o.FD >= 0 && isDatagram(o.FD) && (r.drained || o.drained()):
+		return "a receive that a drain has left to a worker takes a datagram before anybody has made a turn"
 	case o.stood && o.Flags&api.BufferSelect != 0 && r.group(o.Group).left == 0:
 		return "what waits when the last buffer is taken goes on waiting (BUF-3)"
 	case o.Code != api.OpCancel:
@@ -156,4 +162,9 @@ func restless(o *rawOp) bool {
 func isFile(fd int32) bool {
 	var st unix.Stat_t
 	return fd >= 0 && unix.Fstat(int(fd), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG
+}
+
+func isDatagram(fd int32) bool {
+	typ, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && typ == unix.SOCK_DGRAM
 }

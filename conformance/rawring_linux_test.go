@@ -330,7 +330,7 @@ func (r *rawRing) encode(q *iouring.SQE, o *rawOp) error {
 		case o.Flags&api.BufferSelect != 0:
 			q.PrepRecv(o.FD, nil, 0, msg)
 			q.SetBufferGroup(o.Group)
-		case n == 0:
+		case n == 0 && !isDatagram(o.FD):
 			q.PrepNop() // the kernel would wait (STR-9)
 		default:
 			q.PrepRecv(o.FD, p, n, msg)

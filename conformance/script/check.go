@@ -66,7 +66,7 @@ func isName(s string) bool {
 func (o *Object) check(names map[string]bool) error {
 	mine := []string{o.Name}
 	switch o.Kind {
-	case TCP, Unix, PipeIn, PipeOut:
+	case TCP, Unix, UDP, PipeIn, PipeOut:
 		mine = append(mine, o.Peer)
 	case File:
 		if o.N < 0 || o.N > MaxFile {
@@ -110,17 +110,17 @@ func (c *checker) peer(s *Step) error {
 			ok = c.put[o.Name] <= MaxFlow
 		}
 	case Drain:
-		ok = reads && !c.stall[o.Name] && s.N > 0 && s.N <= MaxFlow
+		ok = reads && o.Kind != UDP && !c.stall[o.Name] && s.N > 0 && s.N <= MaxFlow
 	case DrainAll:
 		ok = reads
 	case ClosePeer: // with something unread it is a reset, and who is told of it, if a receive has had its data, is not said (STR-7)
-		ok = !c.whole[o.Name] || c.sent[o.Name] == 0 && !c.stall[o.Name]
+		ok = o.Kind != UDP && (!c.whole[o.Name] || c.sent[o.Name] == 0 && !c.stall[o.Name])
 		c.gone[o.Name] = true
 	case Reset:
 		ok = o.Kind == TCP && !c.whole[o.Name]
 		c.gone[o.Name] = true
 	case HalfClose:
-		ok = sockets.has(o.Kind) && !c.mute[o.Name]
+		ok = streams.has(o.Kind) && !c.mute[o.Name]
 		c.mute[o.Name] = true
 	default:
 		ok = false
@@ -219,7 +219,7 @@ func (c *checker) target(o *Op, in *verbInfo) error {
 		}
 		c.whole[o.On] = true
 	}
-	huge := o.N == Huge && (o.Verb == Send && o.Flags&WaitAll != 0 || o.Verb == WriteOp && obj.Kind == PipeOut)
+	huge := o.N == Huge && (o.Verb == Send && streams.has(obj.Kind) && o.Flags&WaitAll != 0 || o.Verb == WriteOp && obj.Kind == PipeOut)
 	if o.N < 0 || o.N > MaxSize && !huge {
 		return fmt.Errorf("a transfer is at most %d bytes, or huge for a send with waitall and a write to a pipe", MaxSize)
 	}
@@ -318,7 +318,6 @@ func (c *checker) behind(ops []Op, o *Op) bool {
 // together is what holds for the operations of one submit.
 func (c *checker) together(ops []Op) error {
 	var stops, fires, drains bool
-	groups := map[string]int{}
 	objects := map[string]int{}
 	for i := range ops {
 		o := &ops[i]
@@ -335,9 +334,6 @@ func (c *checker) together(ops []Op) error {
 		drains = drains || o.Flags&DrainOp != 0
 		if drains && (o.Count > 0 || o.Deadline.Fires() || o.Verb == LinkTimeout && o.fires()) {
 			return fmt.Errorf("when %s is let go by a drain is a matter of time", o)
-		}
-		if groups[o.Group]++; o.Group != "" && groups[o.Group] > 1 {
-			return fmt.Errorf("which of two operations gets the last buffer of %s is not said", o.Group)
 		}
 	}
 	if name := c.overwritten(ops); name != "" {

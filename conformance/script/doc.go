@@ -8,6 +8,7 @@
 // A program names its objects first, then come the steps, one on each line:
 //
 //	pair tcp a b
+//	pair udp u v
 //	pipe in r w
 //	file f 8192
 //	group g 4x64

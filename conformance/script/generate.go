@@ -28,7 +28,7 @@ func (g *generator) size() int { return sizes[g.choose(len(sizes))] }
 var names = [MaxObjects][2]string{{"a", "b"}, {"c", "d"}, {"e", "f"}, {"g", "h"}, {"i", "j"}, {"k", "l"}, {"m", "n"}, {"o", "p"}}
 
 // usual are the kinds of objects, as often as they are to come.
-var usual = [...]ObjectKind{Unix, TCP, PipeIn, Group, PipeOut, File, TCP, Listener, Group, Unix}
+var usual = [...]ObjectKind{Unix, TCP, PipeIn, Group, PipeOut, File, TCP, Listener, Group, Unix, UDP}
 
 func (g *generator) object() {
 	n := len(g.p.Objects)

@@ -22,6 +22,12 @@ type object struct {
 	sent   int   // bytes that operations have sent
 	taken  int   // bytes that the peer has read
 	broken bool  // what was sent may never arrive
+
+	written   int    // datagrams by the peer
+	received  int    // of these, by operations
+	datagrams int    // that operations have sent
+	arrivals  int    // of these, those that have come
+	inbox     []byte // what was in them, and the program has not seen yet
 }
 
 // stalled says whether the program sends more than there is room for.
@@ -43,6 +49,8 @@ func (o *object) open(p *Program) (err error) {
 	switch o.Kind {
 	case TCP:
 		fds, err = tcpPair()
+	case UDP:
+		fds, err = udpPair()
 	case Unix:
 		fds, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	case PipeIn, PipeOut:
@@ -245,7 +253,12 @@ func (o *object) drain(n int) (b []byte, end string, err error) {
 	if n < 0 {
 		n = 1 << 30
 	}
-	b, end = readSome(o.peer, n)
+	if o.Kind == UDP {
+		o.collect()
+		b, end, o.inbox = o.inbox, fmt.Sprintf("%d datagrams", o.arrivals), nil
+	} else {
+		b, end = readSome(o.peer, n)
+	}
 	o.taken += len(b)
 	return b, end, nil
 }
@@ -263,6 +276,7 @@ func (o *object) write(n int) string {
 		return unix.ErrnoName(err.(unix.Errno))
 	}
 	o.put += got
+	o.written++
 	return fmt.Sprint(got)
 }
 
@@ -292,6 +306,9 @@ const (
 // arrived says whether all that was sent over TCP has arrived: data, ends and resets. A write returns before that on a machine that
 // leaves the work of the interrupt to a thread.
 func (o *object) arrived() bool {
+	if o.Kind == UDP {
+		return o.come()
+	}
 	if o.Kind != TCP {
 		return true
 	}

@@ -35,6 +35,7 @@ const (
 	File                           // a regular file
 	Listener                       // a Unix stream socket that listens
 	Group                          // a group of provided buffers
+	UDP                            // a pair of UDP sockets that are connected to each other, over the loopback interface
 )
 
 // Object is something that operations are about.

@@ -1,6 +1,9 @@
 package script
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // races says why the outcome of a submit is a matter of time, "" if it is not: something is ended by it that has something to do. What
 // has been settled before is the same on every machine, and so is the answer.
@@ -14,6 +17,9 @@ func (r *run) races(list []Op) string {
 			return fmt.Sprintf("which of two directions of %s is told of its error", o.Name)
 		}
 	}
+	if g := r.scarce(list); g != "" {
+		return "which of two operations gets the last buffer of " + g
+	}
 	for i := range list {
 		if r.cutShort(list, i) {
 			return fmt.Sprintf("how much %d gives until its time", list[i].Tag)
@@ -23,6 +29,37 @@ func (r *run) races(list []Op) string {
 		}
 	}
 	return r.ends(list)
+}
+
+// scarce is a group of which several operations of the list may take the last buffer.
+func (r *run) scarce(list []Op) string {
+	for i := range list {
+		g := list[i].Group
+		if g == "" {
+			continue
+		}
+		takers, multi := 0, false
+		for j := range list {
+			if list[j].Group == g {
+				takers++
+				multi = multi || list[j].Verb.info().multi
+			}
+		}
+		if left := r.objects[g].N - r.out(g); takers > 1 && (multi || takers > left) {
+			return g
+		}
+	}
+	return ""
+}
+
+// out is how many buffers of a group have not been given back.
+func (r *run) out(group string) (n int) {
+	for _, h := range r.leases {
+		if h.group == r.objects[group].group {
+			n++
+		}
+	}
+	return n
 }
 
 // cutShort says whether operation i is a multishot that has something to do and a time that comes (TMO-15, LTO-1).
@@ -56,11 +93,11 @@ func (r *run) letGo(list []Op) string {
 		o := &list[i]
 		drains = drains || o.Flags&DrainOp != 0
 		stops = stops || o.Verb.info().stops
-		asks = asks || o.Count > 0 || o.Flags&DontWait != 0 || o.Verb == WriteOp && r.objects[o.On].Kind == File
+		asks = asks || o.Count > 0 || (o.Flags&DontWait != 0 || o.Verb == WriteOp && r.objects[o.On].Kind == File) && r.shared(list, i)
 		if i == 0 || list[i-1].Flags&(Link|HardLink) == 0 || o.On == "" {
 			continue
 		}
-		if r.besides(list, i, o.Verb.info().stops) {
+		if r.besides(list, i) {
 			return fmt.Sprintf("when the turn of %d comes there are others on its file", o.Tag)
 		}
 	}
@@ -80,31 +117,86 @@ func (r *run) letGo(list []Op) string {
 			}
 		}
 	}
-	alone := len(list) == 1 && (list[0].Verb == Cancel || list[0].Verb == CancelFD || list[0].Verb == CancelAny || list[0].Verb == Remove)
-	if drains && (asks || stops && !alone) {
+	if drains && (asks || stops && !r.passes(list)) {
 		return "what is let go by a drain begins beside others"
 	}
 	return ""
 }
 
-// besides says whether anything but its own chain is on the object of operation i, which waits in that. What has been settled has its
-// place in the order of the file, unless it is held itself; but it can be ended.
-func (r *run) besides(list []Op, i int, stops bool) bool {
+// shared says whether anything else is on the object of operation i.
+func (r *run) shared(list []Op, i int) bool {
+	for j := range list {
+		if j != i && list[j].On == list[i].On {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.pending, func(o *op) bool { return o.On == list[i].On })
+}
+
+// passes says whether what a list ends is the same, whatever a drain lets go, and when: it is a cancel by itself, or one beside others of
+// what had its turn before.
+func (r *run) passes(list []Op) bool {
+	if len(list) == 1 {
+		return list[0].Verb == Cancel || list[0].Verb == CancelFD || list[0].Verb == CancelAny || list[0].Verb == Remove
+	}
+	for i := range list {
+		o := &list[i]
+		if !o.Verb.info().stops {
+			continue
+		}
+		t := r.ops[o.Of]
+		chained := o.Flags&(Link|HardLink|DrainOp) != 0 || headOf(list, i) != i
+		if o.Verb != Cancel && o.Verb != Remove || chained || t == nil || t.done || r.held(t) || t.chain.drain || len(t.chain.ops) > 1 {
+			return false
+		}
+		for j := range list {
+			if t.On != "" && list[j].On == t.On {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// besides says whether something is on the object of operation i, which waits in its chain, whose place in the order of the file, before or
+// behind it, is a matter of time. What has been settled has its place, unless it is held itself; but it can be ended. So has what is submitted with
+// it, if the chain cannot have come to i by then.
+func (r *run) besides(list []Op, i int) bool {
+	stops := list[i].Verb.info().stops
 	for _, o := range r.pending {
 		if o.On == list[i].On && (stops || r.held(o)) {
 			return true
 		}
 	}
-	from, to := headOf(list, i), i
+	head, to := headOf(list, i), i
 	for list[to].Flags&(Link|HardLink) != 0 {
 		to++
 	}
+	waits := !stops && r.stays(list, head)
 	for j := range list {
-		if (j < from || j > to) && list[j].On == list[i].On {
+		if (j < head || j > to) && list[j].On == list[i].On && (!waits || list[j].Verb.info().stops || headOf(list, j) != j) {
 			return true
 		}
 	}
 	return false
+}
+
+// stays says whether operation i of the list, the head of a chain, waits for something that comes by another step only.
+func (r *run) stays(list []Op, i int) bool {
+	o := &list[i]
+	if o.fires() || o.Flags&DrainOp != 0 || list[i].Flags&(Link|HardLink) != 0 && list[i+1].Verb == LinkTimeout {
+		return false
+	}
+	for j := range list {
+		if list[j].Verb.info().stops || list[j].Flags&DrainOp != 0 {
+			return false
+		}
+	}
+	if o.Verb == Timeout {
+		return o.Time == Never && o.Count == 0
+	}
+	on := r.objects[o.On]
+	return on != nil && on.fd >= 0 && on.Kind != File && o.Verb.info().in && o.Group == "" && o.N != 0 && !r.begins(o)
 }
 
 // watched says why operation i of the list and another, in flight or in the list, are a race: one is a poll of what the other one changes.
@@ -123,13 +215,14 @@ func (r *run) watched(list []Op, i int) string {
 	return ""
 }
 
-// watches says whether one of two operations is a poll of what the other one changes: data, room, or an error that it takes.
+// watches says whether one of two operations is a poll of what the other one changes: data, room, or an error that it takes. What ends
+// a poll is another thing: see ends.
 func watches(a, b *Op) bool {
 	if a.Verb != PollOp {
 		a, b = b, a
 	}
 	in := b.Verb.info()
-	return a.Verb == PollOp && a.On == b.On && (in.in || in.out || in.stops)
+	return a.Verb == PollOp && a.On == b.On && (in.in || in.out)
 }
 
 // ends says why what the list ends, and the rest of it, are a race.

@@ -16,6 +16,7 @@ pipe out x y
 file f 8192
 listener l
 group g 4x64
+pair udp u v
 submit recv c 100 deadline=1ms tag=1 waitall
 submit recv a 0 deadline=never tag=2 dontwait eof ; recvbuffer c group=g tag=3
 submit recvmulti a group=g tag=4
@@ -84,7 +85,7 @@ func TestGenerateCovers(t *testing.T) {
 			seen[w]++
 		}
 	}
-	words := append([]string{"tcp", "unix", "in", "out", "file", "listener", "group", "release", "huge", "never", "now", "rd", "wr", "both", "all"}, flagNames[:]...)
+	words := append([]string{"tcp", "udp", "unix", "in", "out", "file", "listener", "group", "release", "huge", "never", "now", "rd", "wr", "both", "all"}, flagNames[:]...)
 	for v := Nop; int(v) < len(verbs); v++ {
 		words = append(words, v.String())
 	}
@@ -121,6 +122,9 @@ func TestParseRefuses(t *testing.T) {
 		{"pair tcp a b\npeer write a 10", 2, "no end of a peer"},
 		{"pair tcp a b\npeer close b\npeer write b 10", 3, "closed"},
 		{"pair tcp a b\nsubmit send a huge tag=1", 2, "huge"},
+		{"pair udp a b\nsubmit send a huge tag=1 waitall", 2, "huge"},
+		{"pair udp a b\npeer close b", 2, "cannot"},
+		{"pair udp a b\nsubmit shutdown a rd tag=1", 2, "no object"},
 		{"pair tcp a b\nsubmit send a huge tag=1 waitall\npeer drain b 10", 3, "cannot"},
 		{"pair tcp a b\nsubmit send a huge tag=1 waitall dontwait\nsubmit poll a out tag=2", 3, "a matter of luck"},
 		{"pair tcp a b\nsubmit close a tag=1\nsubmit recv a 10 tag=2", 3, "closed"},

@@ -18,7 +18,9 @@ func (r *run) play(s *Step) error {
 	var err error
 	switch s.Kind {
 	case Write:
+		before := o.queued()
 		r.say("  peer: %s", o.write(s.N))
+		err = o.land(before, r.patience)
 	case Drain:
 		b, end, e := o.drain(s.N)
 		r.say("  peer: %s, %s", show(b), end)
@@ -42,7 +44,7 @@ func (r *run) play(s *Step) error {
 		}
 		o.peer, o.broken = -1, true
 	}
-	if err == nil {
+	if err == nil && o.Kind != UDP { // of which the engine may have to make a turn
 		err = o.arrive(r.patience)
 	}
 	return err
@@ -76,6 +78,9 @@ func (r *run) drainAll(o *object) error {
 		}
 		if len(b) > 0 {
 			continue
+		}
+		if o.Kind == UDP {
+			end = fmt.Sprintf("%d datagrams", o.datagrams)
 		}
 		if a := tcpInfo(o.fd); o.Kind == TCP && end == "open" && a != nil && a.State != tcpClose && a.Notsent_bytes+a.Unacked > 0 {
 			isReady(o.peer, unix.POLLIN, 1) // more is on its way
@@ -171,6 +176,9 @@ func (r *run) succeeded(o *op) {
 		o.on.fd = -1
 	case o.Verb.info().out:
 		o.on.sent += o.N
+		o.on.datagrams++
+	case o.Verb.info().in && o.takesDatagram():
+		o.on.received++
 	}
 }
 
@@ -228,7 +236,7 @@ func (r *run) served(o *op) bool {
 		return true
 	case o.Verb == Shutdown && o.How == "wr":
 		return r.first(o, func(v *verbInfo) bool { return v.out })
-	case in.takes&takesSize != 0 && o.N == 0 && r.first(o, func(v *verbInfo) bool { return v.in == in.in && v.out == in.out }):
+	case in.takes&takesSize != 0 && o.N == 0 && !(o.Verb == Recv && o.on.Kind == UDP) && r.first(o, func(v *verbInfo) bool { return v.in == in.in && v.out == in.out }):
 		return true
 	case o.Verb == PollOp && o.How == "in", in.in:
 		return o.on.ready(unix.POLLIN)
@@ -319,8 +327,12 @@ func (r *run) ended(o *op, fired bool) {
 // result is what the completion says, without what is left open.
 func (r *run) result(o *op, c *api.Completion) string {
 	in := o.Verb.info()
-	if in.out && o.on != nil && c.Res > 0 {
+	if in.out && o.on != nil && c.Res >= 0 {
 		o.on.sent += int(c.Res)
+		o.on.datagrams++
+	}
+	if in.in && o.on != nil && c.Res >= 0 && o.takesDatagram() {
+		o.on.received++
 	}
 	switch {
 	case o.N == Huge && in.takes&takesSize != 0:
@@ -350,3 +362,6 @@ func (r *run) result(o *op, c *api.Completion) string {
 	}
 	return fmt.Sprint(c.Res)
 }
+
+// takesDatagram says whether an operation that has received has taken a datagram, if it is on a UDP socket. A read of nothing does not look.
+func (o *op) takesDatagram() bool { return o.N > 0 || o.Verb != Read }

@@ -69,7 +69,8 @@ type verbInfo struct {
 const chainFlags = Link | HardLink | DrainOp | Skip
 
 var (
-	sockets  = kindsOf(TCP, Unix)
+	streams  = kindsOf(TCP, Unix)
+	sockets  = streams | kindsOf(UDP)
 	inputs   = sockets | kindsOf(PipeIn)
 	outputs  = sockets | kindsOf(PipeOut)
 	anything = inputs | outputs | kindsOf(File, Listener)
@@ -86,7 +87,7 @@ var verbs = [...]verbInfo{
 	Accept:      {name: "accept", takes: takesObject | mayDeadline, on: kindsOf(Listener), flags: DontWait, in: true},
 	AcceptMulti: {name: "acceptmulti", takes: takesObject | mayDeadline, on: kindsOf(Listener), in: true, multi: true},
 	PollOp:      {name: "poll", takes: takesObject | takesHow | mayDeadline, on: inputs | outputs | kindsOf(Listener), hows: []string{"in", "out"}},
-	Shutdown:    {name: "shutdown", takes: takesObject | takesHow, on: sockets, hows: []string{"rd", "wr", "both"}, stops: true},
+	Shutdown:    {name: "shutdown", takes: takesObject | takesHow, on: streams, hows: []string{"rd", "wr", "both"}, stops: true},
 	Close:       {name: "close", takes: takesObject, on: anything, stops: true},
 	Fsync:       {name: "fsync", takes: takesObject, on: anything &^ kindsOf(Listener)},
 	Timeout:     {name: "timeout", takes: takesTime | mayCount, flags: TimeoutOK},
@@ -99,7 +100,7 @@ var verbs = [...]verbInfo{
 
 var flagNames = [...]string{"link", "hardlink", "drain", "skip", "waitall", "dontwait", "eof", "ok"}
 
-var objectNames = [...]string{TCP: "pair tcp", Unix: "pair unix", PipeIn: "pipe in", PipeOut: "pipe out", File: "file", Listener: "listener", Group: "group"}
+var objectNames = [...]string{TCP: "pair tcp", Unix: "pair unix", PipeIn: "pipe in", PipeOut: "pipe out", File: "file", Listener: "listener", Group: "group", UDP: "pair udp"}
 
 var stepNames = [...]string{Submit: "submit", Write: "write", Drain: "drain", DrainAll: "drain", ClosePeer: "close", Reset: "reset", HalfClose: "halfclose", Dial: "dial", Release: "release"}
 

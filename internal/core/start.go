@@ -256,24 +256,24 @@ func (e *Engine) watch(s *Slot) {
 // startEmpty performs what moves no bytes and would wait for some all the same: on a
 // stream socket io_uring waits for data before a receive into 0 bytes completes, and
 // recv(2) does not agree with read(2). Here all of them complete with 0 when their turn has come.
+// A datagram is received all the same, as recv(2) does it: it is gone then (DGM-1), and a message has its address and control data.
 func (e *Engine) startEmpty(s *Slot) bool {
 	op := &s.Op
 	switch {
 	case op.Code == api.OpRecv && len(op.Buf) == 0 && op.Flags&api.BufferSelect == 0:
-		_, errno := sysx.SocketType(op.FD)
-		e.End(s, -int32(errno))
-		return true
 	case op.Code == api.OpRecvMsg && !wantsBytes(op):
-		// A datagram is received all the same, for its address and control data.
-		typ, errno := sysx.SocketType(op.FD)
-		if errno == 0 && typ != syscall.SOCK_STREAM {
-			return false
-		}
-		op.Msg.ControlLen, op.Msg.Flags = 0, 0
-		e.End(s, -int32(errno))
-		return true
+	default:
+		return false
 	}
-	return false
+	typ, errno := sysx.SocketType(op.FD)
+	if errno == 0 && typ != syscall.SOCK_STREAM {
+		return false
+	}
+	if op.Code == api.OpRecvMsg {
+		op.Msg.ControlLen, op.Msg.Flags = 0, 0
+	}
+	e.End(s, -int32(errno))
+	return true
 }
 
 // startGroup finds the buffer group of s and says whether s can go on.
