@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -167,34 +168,74 @@ func TestProxy(t *testing.T) {
 func testEcho(t *testing.T, name string, args ...string) {
 	exe := build(t, name)
 	eachBackend(t, func(t *testing.T, env []string) {
-		ctx, cancel := context.WithTimeout(t.Context(), watchdog)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, exe, args...)
-		cmd.Env, cmd.Stderr = env, os.Stderr
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		line, err := bufio.NewReader(stdout).ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		var addr string
-		if _, err := fmt.Sscanf(line, "listening on %s", &addr); err != nil {
-			t.Fatalf("printed %q", line)
-		}
-		for range 3 {
-			talk(t, addr)
-		}
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("after an interrupt: %v", err)
-		}
+		testServer(t, env, func(addr string) {
+			for range 3 {
+				talk(t, addr)
+			}
+		}, exe, args...)
+	})
+}
+
+// testServer starts a server, tells talk its address, and ends it by an interrupt.
+func testServer(t *testing.T, env []string, talk func(addr string), exe string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), watchdog)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, exe, args...)
+	cmd.Env, cmd.Stderr = env, os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var addr string
+	if _, err := fmt.Sscanf(line, "listening on %s", &addr); err != nil {
+		t.Fatalf("printed %q", line)
+	}
+	talk(addr)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v", err)
+	}
+}
+
+func TestHTTP(t *testing.T) {
+	exe := build(t, "http")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "index.html"), []byte("<p>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eachBackend(t, func(t *testing.T, env []string) {
+		testServer(t, env, func(addr string) {
+			cl := http.Client{Timeout: watchdog, Transport: &http.Transport{}}
+			defer cl.CloseIdleConnections()
+			for path, want := range map[string]string{
+				"/": "<p>", "/none": "404 Not Found\n", "/slow": "at last\n",
+				"/hello?you": "Hello, you! You have sent 3 bytes.\n",
+			} {
+				req, err := http.NewRequest("GET", "http://"+addr+path, strings.NewReader("abc"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				res, err := cl.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(res.Body)
+				res.Body.Close()
+				if err != nil || string(got) != want {
+					t.Errorf("%s: %q, %v, want %q", path, got, err, want)
+				}
+			}
+		}, exe, dir, "tcp://127.0.0.1:0")
 	})
 }
 

@@ -60,6 +60,7 @@ const (
 	askPause                  // do not read
 	askTimes                  // deadlines have changed
 	askJoin                   // join to fwd.to
+	askAgain                  // call OnData when output has been sent
 )
 
 // Context is what SetContext has set, or Dial was given.
@@ -170,6 +171,16 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // Unsent is how many bytes of output wait to be sent, or are being sent.
 func (c *Conn) Unsent() int { return int(c.written - c.sent.Load()) }
+
+// Full says whether more than Config.WriteHigh bytes of output wait to be sent. A handler that then leaves the rest of its input alone gets OnData when Config.WriteLow
+// or less do; until then there is no new input.
+func (c *Conn) Full() bool {
+	if c.Unsent() <= c.drv.config().WriteHigh {
+		return false
+	}
+	c.asked |= askAgain
+	return true
+}
 
 // mayWrite says why n bytes cannot be taken.
 func (c *Conn) mayWrite(n int) error {

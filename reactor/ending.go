@@ -29,6 +29,9 @@ func (l *loop) apply(c *Conn, asked asks, why error) {
 	} else {
 		c.io.clear(stPaused)
 	}
+	if asked&askAgain != 0 && !c.io.is(stJoined) {
+		c.io.set(stFull) // also when so much has been sent by now that the watermark alone would not
+	}
 	l.send(c)
 	l.watermark(c)
 	l.read(c)

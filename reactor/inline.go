@@ -72,7 +72,9 @@ func (u inline) settle(c *Conn) {
 	if len(c.in) > 0 {
 		c.io.set(stLeft)
 	}
-	u.apply(c, c.asked, c.why)
+	asked := c.asked
+	c.asked &^= askAgain
+	u.apply(c, asked, c.why)
 	if len(c.in) >= u.cfg.MaxInput && c.stuck() {
 		u.fail(c, ErrInputFull)
 	}

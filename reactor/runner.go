@@ -224,6 +224,10 @@ func (o *runner) settle() {
 	if c.asked&askFin != 0 {
 		c.io.set(stFin)
 	}
+	if c.asked&askAgain != 0 {
+		c.asked &^= askAgain
+		c.io.set(stFull) // before output is sent, of which there may be too little then for the watermark
+	}
 	switch {
 	case c.asked&askAbort != 0:
 		o.broken(c.why)

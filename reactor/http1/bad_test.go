@@ -1,0 +1,260 @@
+package http1_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluiceio/sluice/reactor"
+	"github.com/sluiceio/sluice/reactor/http1"
+)
+
+// unharmed wants another connection to be served.
+func unharmed(t *testing.T, s *reactor.Server) {
+	t.Helper()
+	c := dial(t, s)
+	c.send("GET /other HTTP/1.1\r\nHost: h\r\n\r\n")
+	c.want("GET", 200, "GET /other")
+}
+
+// Each refusal is answered with its status and ends the connection, whatever is sent behind it.
+func TestBadRequests(t *testing.T) {
+	const head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		s := start(t, cfg, echoes, &http1.Options{Limits: http1.Limits{MaxBody: 1000}})
+		for _, tc := range []struct {
+			name, in string
+			status   int
+		}{
+			{"garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 400},
+			{"HTTP/2", "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505},
+			{"no host", "GET / HTTP/1.1\r\n\r\n", 400},
+			{"folded", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", 400},
+			{"two lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400},
+			{"length and coding", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+			{"unknown coding", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+			{"connect", "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", 501},
+			{"long target", "GET /" + strings.Repeat("x", 10<<10), 414},
+			{"many headers", "GET / HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("A: b\r\n", 200) + "\r\n", 431},
+			{"long body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n", 413},
+			{"long chunk", head + "3e9\r\n", 413},
+			{"broken size", head + "x\r\n", 400},
+			{"broken end of a chunk", head + "1\r\nabc", 400},
+			{"huge size", head + "ffffffffffffffff\r\n", 400},
+			{"broken trailer", head + "0\r\nA b\r\n\r\n", 400},
+			{"tea", "GET / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n\r\n", 417},
+		} {
+			c := dial(t, s)
+			// One that is good goes before, and one that must not be seen behind.
+			c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n" + tc.in + "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n")
+			c.want("GET", 200, "GET /")
+			if res, body := c.answer("GET"); res.StatusCode != tc.status || !res.Close || strings.Contains(body, "smuggled") {
+				t.Errorf("%s: %s, close %v, %q; want %d", tc.name, res.Status, res.Close, body, tc.status)
+			}
+			c.wantEnd()
+		}
+		unharmed(t, s)
+	})
+}
+
+// A header line of 10 MB is refused long before its end, the answer reaches a client that is still sending, and it is not kept.
+func TestHugeHeader(t *testing.T) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.Linger = watchdog
+		s := start(t, cfg, echoes, nil)
+		c := dial(t, s)
+		sent := make(chan int, 1)
+		go func() {
+			n, _ := io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nA: "+strings.Repeat("x", 10<<20)) // an error is as good as none
+			_ = c.Conn.(*net.TCPConn).CloseWrite()
+			sent <- n
+		}()
+		if res, _ := c.answer("GET"); res.StatusCode != 431 || !res.Close {
+			t.Errorf("%s, close %v, want 431", res.Status, res.Close)
+		}
+		<-sent
+		c.wantEnd()
+		unharmed(t, s)
+	})
+}
+
+// trickle sends one byte after the other until the server ends the connection.
+func trickle(t *testing.T, c *raw, begin string, each time.Duration) {
+	t.Helper()
+	c.send(begin)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.r.ReadByte()
+		ended <- err
+	}()
+	tick := time.NewTicker(each)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%q, and then bytes one by one: %v, want the end", begin, err)
+			}
+			return
+		case <-tick.C:
+			_, _ = c.Write([]byte("1")) // an error is as good as none
+		}
+	}
+}
+
+func TestSlowSenders(t *testing.T) {
+	const soon = 50 * time.Millisecond
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		for _, tc := range []struct {
+			name, in string
+			o        http1.Options
+		}{
+			{"nothing", "", http1.Options{HeaderTimeout: soon}},
+			{"head", "GET / HTTP/1.1\r\nHost: ", http1.Options{HeaderTimeout: soon}},
+			{"body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n", http1.Options{BodyTimeout: soon}},
+			{"chunks", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n", http1.Options{BodyTimeout: soon}},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				s := start(t, cfg, echoes, &tc.o)
+				trickle(t, dial(t, s), tc.in, 5*time.Millisecond)
+			})
+		}
+		t.Run("idle", func(t *testing.T) {
+			s := start(t, cfg, echoes, &http1.Options{IdleTimeout: soon})
+			c := dial(t, s)
+			c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+			c.want("GET", 200, "GET /")
+			c.wantEnd()
+		})
+		t.Run("second head", func(t *testing.T) {
+			s := start(t, cfg, echoes, &http1.Options{HeaderTimeout: soon, IdleTimeout: time.Hour})
+			c := dial(t, s)
+			c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+			if res, _ := c.answer("GET"); res.StatusCode != 200 {
+				t.Fatal(res.Status)
+			}
+			trickle(t, c, "GET / HTTP/1.1\r\nHost: ", 5*time.Millisecond)
+		})
+	})
+}
+
+// A client that is slow, but not too slow, is served.
+func TestSlowEnough(t *testing.T) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		s := start(t, cfg, echoes, &http1.Options{BodyTimeout: time.Millisecond, MinRate: 1})
+		c := dial(t, s)
+		// The first bytes come with the head, and give a second each.
+		c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 62\r\n\r\n" + strings.Repeat("x", 60))
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for range 2 {
+			<-tick.C
+			c.send("x")
+		}
+		c.want("POST", 200, "POST / 62:"+strings.Repeat("x", 62))
+	})
+}
+
+// A client that does not read loses its connection when the time for it is over.
+func TestStalledReader(t *testing.T) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		closed := make(chan error, 10)
+		srv := http1.New(func(w *http1.Response, r *http1.Request) {
+			if string(r.Path()) != "/big" {
+				echoes(w, r)
+				return
+			}
+			w.Body(make([]byte, 32<<20)) // more than the sockets hold
+		}, &http1.Options{WriteTimeout: 50 * time.Millisecond, MinRate: 1 << 30})
+		s, err := reactor.Start(cfg, watched{srv, closed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Shutdown(t.Context())
+		c := dial(t, s)
+		c.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n")
+		select {
+		case err := <-closed:
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("closed by %v", err)
+			}
+		case <-time.After(watchdog):
+			t.Error("still open")
+		}
+	})
+}
+
+// watched tells why connections have ended.
+type watched struct {
+	reactor.Handler
+	closed chan error
+}
+
+func (w watched) OnClose(e *reactor.Ended, err error) {
+	w.Handler.OnClose(e, err)
+	w.closed <- err
+}
+
+// Connections that are reset while they are answered do no harm.
+func TestResets(t *testing.T) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		s := start(t, cfg, func(w *http1.Response, r *http1.Request) {
+			if string(r.Path()) != "/big" {
+				echoes(w, r)
+				return
+			}
+			w.Body(make([]byte, 4<<20))
+		}, nil)
+		for range 20 {
+			c := dial(t, s)
+			c.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\nGET /big HTTP/1.1\r\nHost: h\r\n\r\n")
+			if _, err := c.r.ReadByte(); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		}
+		unharmed(t, s)
+	})
+}
+
+// halfOpen is how many connections have sent half a request. They need two files each, of this one process.
+const halfOpen = 100
+
+func TestHalfRequests(t *testing.T) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		s := start(t, cfg, echoes, &http1.Options{HeaderTimeout: 300 * time.Millisecond})
+		conns := make([]*raw, halfOpen)
+		for i := range conns {
+			conns[i] = dial(t, s)
+			_, _ = io.WriteString(conns[i], "GET / HTTP/1.1\r\nHo") // an error: its time is over already
+		}
+		unharmed(t, s)
+		for _, c := range conns {
+			c.wantEnd()
+		}
+	})
+}
+
+// A panic of a handler ends its connection, and nothing else.
+func TestPanic(t *testing.T) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.Log = quiet
+		s := start(t, cfg, func(w *http1.Response, r *http1.Request) {
+			if string(r.Path()) == "/panic" {
+				panic("on purpose")
+			}
+			echoes(w, r)
+		}, nil)
+		c := dial(t, s)
+		c.send("GET /panic HTTP/1.1\r\nHost: h\r\n\r\n")
+		c.wantEnd()
+		unharmed(t, s)
+	})
+}
