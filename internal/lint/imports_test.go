@@ -96,6 +96,7 @@ var importTable = []allowance{
 
 	// The servers that the tool runs on the reactor.
 	{pkg: "internal/proxy", may: []string{"api", "reactor"}},
+	{pkg: "internal/kv", may: []string{"api", "backend", "reactor", "reactor/resp"}},
 
 	// Programs. The raw ring stays behind the backend even here.
 	{pkg: "cmd/...", may: []string{"..."}, not: []string{"internal/iouring"}, out: anyone},

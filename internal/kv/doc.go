@@ -1,0 +1,24 @@
+// Package kv is a server of keys and values that speaks RESP, the protocol of Redis, on any reactor: strings with or without an expiry, a bound of memory, and
+// an append-only file that is written by an engine. It is what `sluice serve kv` runs, and shows what the reactor can do; who needs the data
+// structures, replication or scripts of Redis needs Redis. What it has of commands answers as Redis 7.0 does, byte by byte.
+//
+// New makes a Server, which is a reactor.Handler, and fits the reactor's configuration to it; Server.Close is called when the reactor has ended:
+//
+//	cfg := reactor.Config{Listen: []string{"tcp://127.0.0.1:6379"}}
+//	srv, err := kv.New(kv.Options{AppendOnly: "kv.aof"}, &cfg)
+//	...
+//	err = errors.Join(reactor.Serve(ctx, cfg, srv), srv.Close())
+//
+// # Goroutines
+//
+// A reactor with one loop and no workers calls the handler from one goroutine, and the store has no locks then. Otherwise it has shards, each with a
+// lock, and a command holds those of all its keys, so that MSET and MGET are seen as a whole. The append-only file has a goroutine and an engine
+// of its own.
+//
+// # Durability
+//
+// With FsyncAlways a reply to a command that has changed something is sent when the change is on the disk: all that arrives while one write and fsync are
+// under way makes the next. With FsyncEverySec and FsyncNo replies do not wait, and what was not handed to the kernel yet is lost when the process
+// is killed, as it is for FsyncEverySec of up to a second when the machine fails. A write that fails (a full disk) stops commands that write with MISCONF, and is tried again
+// every second; an fsync that fails stops them for good, since nobody knows what is on the disk. The file is read when the server starts. It grows for ever: nothing compacts it.
+package kv

@@ -1,0 +1,116 @@
+package kv
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/sluiceio/sluice/reactor"
+	"github.com/sluiceio/sluice/reactor/resp"
+)
+
+// tool finds a program of Debian's redis packages. Without it the test is skipped, but where REQUIRE_TOOLS names it, as in CI.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	for _, required := range strings.Split(os.Getenv("REQUIRE_TOOLS"), ",") {
+		if required == name {
+			t.Fatalf("required, and not there: %v", err)
+		}
+	}
+	t.Skipf("without %s: %v", name, err)
+	return ""
+}
+
+// redis runs a redis-server that listens on a socket in a folder of the test.
+func redis(t testing.TB, args ...string) (addr string) {
+	t.Helper()
+	exe := tool(t, "redis-server")
+	dir, err := os.MkdirTemp("", "kv") // t.TempDir may be longer than the address of a Unix socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	addr = filepath.Join(dir, "s")
+	cmd := exec.Command(exe, append([]string{"--port", "0", "--unixsocket", addr, "--dir", dir, "--save", "", "--databases", "1", "--daemonize", "no"}, args...)...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if !testing.Verbose() {
+		cmd.Stdout, cmd.Stderr = nil, nil
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it has nothing to save
+		_ = cmd.Wait()
+	})
+	eventually(t, "redis-server listens", func() bool {
+		c, err := net.Dial("unix", addr)
+		if err == nil {
+			_ = c.Close() // it was only to be seen
+		}
+		return err == nil
+	})
+	return addr
+}
+
+// TestAsRedis: what both know, both answer alike, byte by byte. The commands are in testdata, one a line, as one would type them into redis-cli.
+func TestAsRedis(t *testing.T) {
+	text, err := os.ReadFile("testdata/commands.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := redis(t)
+	ours := start(t, Options{MaxValue: 512 << 20}, reactor.Config{}).addr
+	for _, hello := range []string{"2", "3"} {
+		t.Run("resp="+hello, func(t *testing.T) {
+			a, b := dial(t, ours), dial(t, theirs)
+			a.do("HELLO", hello)
+			b.do("HELLO", hello)
+			var p resp.Parser
+			n := 0
+			for i, line := range strings.Split(string(text), "\n") {
+				if line == "" || line[0] == '#' {
+					continue
+				}
+				args, _, err := p.Next([]byte(line + "\n"))
+				if err != nil || args == nil {
+					t.Fatalf("line %d: %v", i+1, err)
+				}
+				cmd := resp.AppendCommand(nil, args...)
+				a.raw(cmd)
+				b.raw(cmd)
+				if got, want := a.next(), b.next(); got != want && !near(string(args[0]), got, want) {
+					t.Errorf("line %d: %s\n ours   %q\n theirs %q", i+1, line, got, want)
+				}
+				n++
+			}
+			if n < 300 {
+				t.Errorf("there are %d commands only", n)
+			}
+		})
+	}
+}
+
+// near says whether two replies differ by what passes of time between the two: five seconds at most.
+func near(cmd, got, want string) bool {
+	var unit int64
+	switch strings.ToLower(cmd) {
+	case "ttl", "expiretime":
+		unit = 1
+	case "pttl", "pexpiretime":
+		unit = 1000
+	default:
+		return false
+	}
+	g, err1 := strconv.ParseInt(strings.Trim(got, ":\r\n"), 10, 64)
+	w, err2 := strconv.ParseInt(strings.Trim(want, ":\r\n"), 10, 64)
+	return err1 == nil && err2 == nil && g > 5*unit && w > 5*unit && g-w <= 5*unit && w-g <= 5*unit
+}
