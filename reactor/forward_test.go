@@ -24,6 +24,12 @@ func dialTCP(t *testing.T, s *reactor.Server) *net.TCPConn {
 	return dial(t, s).(*net.TCPConn)
 }
 
+// eachJoin runs f for every variant.
+func eachJoin(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
+	eachEngine(t, f)
+	eachStrand(t, f)
+}
+
 // relay joins each connection to one that it dials. What the client sends before is left unconsumed, but for the first byte where
 // there is a greeting.
 type relay struct {
@@ -159,7 +165,7 @@ func echoAll(nc *net.TCPConn) {
 
 // Both directions carry what they get, the end of one leaves the other open, and both connections end without an error.
 func TestForward(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachJoin(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		for _, size := range []int{0, 1, 1000, 300_000, 5_000_001} {
 			cfg.Buffers, cfg.BufferSize = 8, 4096
@@ -181,7 +187,7 @@ func TestForward(t *testing.T) {
 
 // What the handler has written comes first, then what it has not consumed, then the rest; also if the end has come before the join.
 func TestForwardUnconsumed(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachJoin(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		for _, size := range []int{0, 1, 100, 50_000} {
 			r := &relay{to: upstream(t, echoAll), took: "hello", greeting: "welcome", ends: make(chan error, 2)}
@@ -206,7 +212,7 @@ func TestForwardUnconsumed(t *testing.T) {
 // A reset of one peer is a reset of the other.
 func TestForwardReset(t *testing.T) {
 	for _, byClient := range []bool{true, false} {
-		eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		eachJoin(t, func(t *testing.T, cfg reactor.Config) {
 			t.Parallel()
 			seen := make(chan error, 1)
 			reset := func(nc *net.TCPConn) {
@@ -252,7 +258,7 @@ func TestForwardReset(t *testing.T) {
 func TestForwardEnded(t *testing.T) {
 	why := errors.New("why")
 	for _, abort := range []bool{true, false} {
-		eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		eachJoin(t, func(t *testing.T, cfg reactor.Config) {
 			t.Parallel()
 			seen := make(chan error, 1)
 			to := upstream(t, func(nc *net.TCPConn) {
@@ -290,7 +296,7 @@ func TestForwardEnded(t *testing.T) {
 
 // With a peer that does not read, no more waits than the watermark and what was under way, and all of it comes in the end.
 func TestForwardSlow(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachJoin(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		const total = 40 << 20
 		cfg.Buffers, cfg.BufferSize, cfg.WriteHigh = 16, 8192, 128<<10
@@ -349,7 +355,7 @@ func stalled(t *testing.T, n *atomic.Int64) {
 
 // What cannot be joined is told.
 func TestForwardErrors(t *testing.T) {
-	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+	eachJoin(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		got := make(chan []error, 2)
 		r := &relay{to: upstream(t, echoAll), ends: make(chan error, 2)}

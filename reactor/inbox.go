@@ -7,6 +7,7 @@ type note struct {
 	next *note
 	c    *Conn
 	fn   func(*Conn) // to be called in c's turn
+	lost func()      // called instead of fn when c has ended before; for goroutines of connections alone
 	do   func(*loop) // to be called in the loop, also when that has quit (loop.quit), so that nothing is left behind
 }
 

@@ -26,9 +26,10 @@ type runner struct {
 	buf   []byte      // what is received into
 	spare []byte      // a buffer for output
 
-	flight []byte // what is being sent
-	whole  []byte // the buffer that it is the rest of
-	file   item   // the part of a file that is being sent
+	flight []byte  // what is being sent
+	whole  []byte  // the buffer that it is the rest of
+	file   item    // the part of a file that is being sent
+	joint  *splice // if it is joined
 
 	asleep  atomic.Bool // it waits, or is about to, and nobody interrupts it yet
 	aborted atomic.Bool // the server ends
@@ -104,6 +105,10 @@ func (o *runner) await(full bool) {
 		if c.io.is(stClosing) {
 			return // nobody wants it
 		}
+		if o.joint != nil {
+			o.forward(b[:n])
+			return
+		}
 		o.received(b[:n])
 	}
 }
@@ -115,6 +120,8 @@ func (o *runner) room() []byte {
 	case c.io.is(stEOF):
 		return nil
 	case c.io.is(stLingering):
+	case o.joint != nil && o.joint.out.stuck.Load() && !c.io.is(stClosing):
+		return nil
 	case c.io.is(stFull|stPaused) || len(c.in) >= o.set.cfg.MaxInput:
 		return nil
 	}
@@ -175,7 +182,10 @@ func (o *runner) eof() {
 	switch {
 	case c.io.is(stLingering):
 		o.kill()
-	case !c.io.is(stClosing):
+	case c.io.is(stClosing):
+	case o.joint != nil:
+		o.passEOF()
+	default:
 		o.call(onEOF)
 	}
 }
@@ -221,17 +231,24 @@ func (o *runner) settle() {
 	if c.asked&askPause != 0 {
 		c.io.set(stPaused)
 	}
-	if c.asked&askFin != 0 {
+	if c.asked&askFin != 0 && o.joint == nil {
 		c.io.set(stFin)
 	}
-	if c.asked&askAgain != 0 {
-		c.asked &^= askAgain
+	again := c.asked&askAgain != 0
+	c.asked &^= askAgain
+	if again && o.joint == nil {
 		c.io.set(stFull) // before output is sent, of which there may be too little then for the watermark
+	}
+	if c.asked&askJoin != 0 && o.joint == nil && c.asked&askAbort == 0 {
+		o.join(c.fwd.to)
 	}
 	switch {
 	case c.asked&askAbort != 0:
 		o.broken(c.why)
 	case c.asked&askClose != 0:
+		if o.joint != nil && !c.io.is(stClosing) {
+			o.passEnd(nil)
+		}
 		c.io.set(stClosing)
 		c.gone.Store(true)
 	case len(c.in) >= o.set.cfg.MaxInput && c.stuck():
@@ -242,8 +259,11 @@ func (o *runner) settle() {
 // notes does what other goroutines have posted.
 func (o *runner) notes() {
 	for n := o.inbox.take(); n != nil; n = n.next {
-		if !o.c.gone.Load() {
+		switch {
+		case !o.c.gone.Load():
 			o.call(n.fn)
+		case n.lost != nil:
+			n.lost()
 		}
 	}
 }
@@ -260,7 +280,10 @@ func (o *runner) send() (full bool) {
 		if n > 0 {
 			c.io.active = o.now
 			c.io.sentBytes += uint64(n)
-			c.sent.Store(c.io.sentBytes)
+			c.sent.Store(min(c.io.sentBytes, c.io.written))
+			if o.joint != nil {
+				o.passed()
+			}
 		}
 		switch {
 		case err == errAgain || err == nil && !o.inbox.empty():
@@ -355,6 +378,8 @@ func (o *runner) allSent() {
 	case c.io.is(stLingering):
 	case c.io.is(stClosing):
 		o.finish()
+	case o.joint != nil && c.io.all(stEOF|stFin):
+		o.kill()
 	case c.io.is(stFin) && !c.io.is(stShut):
 		o.shut()
 	}
@@ -394,6 +419,9 @@ func (o *runner) unread() bool {
 // watermark stops the reading of a connection with too much output, and takes it up again. It says whether OnData was called.
 func (o *runner) watermark() bool {
 	c := o.c
+	if o.joint != nil {
+		return false // what is read goes elsewhere
+	}
 	unsent := c.io.unsent()
 	if unsent > o.set.cfg.WriteHigh {
 		c.io.set(stFull)
@@ -424,8 +452,14 @@ func (o *runner) expire() {
 
 // fail ends the connection at once.
 func (o *runner) fail(err error) {
-	if o.c.io.err == nil && !o.c.io.is(stDead) {
+	if o.c.io.is(stDead) {
+		return
+	}
+	if o.c.io.err == nil {
 		o.c.io.err = err
+	}
+	if o.joint != nil {
+		o.passEnd(err)
 	}
 	o.kill()
 }
@@ -448,7 +482,11 @@ func (o *runner) end() {
 	c := o.c
 	defer o.set.ended(o)
 	c.gone.Store(true)
-	o.inbox.close()
+	for n := o.inbox.close(); n != nil; n = n.next {
+		if n.lost != nil {
+			n.lost()
+		}
+	}
 	if o.str != nil {
 		o.str.close()
 	}

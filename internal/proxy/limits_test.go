@@ -60,7 +60,13 @@ func TestSlowReaders(t *testing.T) {
 		t.Run(backend, func(t *testing.T) {
 			var sent atomic.Int64
 			piece := noise(64 << 10)
-			flood := tcp(t, func(c stream) {
+			// What the client begins with says whether it is flooded or gets an echo.
+			up := tcp(t, func(c stream) {
+				what := make([]byte, 1)
+				if _, err := io.ReadFull(c, what); err != nil || what[0] == 'e' {
+					echo(c)
+					return
+				}
 				for range most / len(piece) {
 					n, err := c.Write(piece)
 					sent.Add(int64(n))
@@ -71,17 +77,25 @@ func TestSlowReaders(t *testing.T) {
 			})
 			cfg := reactor.Config{Backend: backend, Listen: []string{"tcp://127.0.0.1:0"}, Buffers: 64, WriteHigh: 64 << 10}
 			before := heap()
-			r := run(t, cfg, flood)
+			r := run(t, cfg, up)
 			var clients []stream
 			for range readers {
-				clients = append(clients, r.dial(t))
+				c := r.dial(t)
+				if _, err := io.WriteString(c, "f"); err != nil {
+					t.Fatal(err)
+				}
+				clients = append(clients, c)
 			}
 			quiet(t, &sent)
 			// The group holds 512 KiB. A reader costs the watermark, and what has come before the cancel of its receive.
 			if grown := int64(heap()) - int64(before); grown > readers*(2*64<<10)+(8<<20) {
 				t.Errorf("%d readers that do not read take %d KiB of heap", readers, grown>>10)
 			}
-			wantAll(t, run(t, cfg, tcp(t, echo)).dial(t), piece, piece)
+			c := r.dial(t)
+			if _, err := io.WriteString(c, "e"); err != nil {
+				t.Fatal(err)
+			}
+			wantAll(t, c, piece, piece)
 			for _, c := range clients {
 				reset(c)
 			}

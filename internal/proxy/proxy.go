@@ -95,10 +95,12 @@ func (p *Proxy) dial(c *reactor.Conn, l *leg) {
 		l.up = &p.to[l.at]
 		l.at = (l.at + 1) % len(p.to)
 		l.left--
-		if l.err = c.Dial(l.up.addr, l, nil); l.err == nil {
-			return
+		err := c.Dial(l.up.addr, l, nil)
+		if err == nil {
+			return // l is in other hands
 		}
-		p.dialFailed(l.up, l.err)
+		l.err = err
+		p.dialFailed(l.up, err)
 	}
 	p.refused.Add(1)
 	c.Abort(fmt.Errorf("%w for it: %w", ErrNoUpstream, l.err))

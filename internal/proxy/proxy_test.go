@@ -28,19 +28,24 @@ import (
 
 const watchdog = 60 * time.Second
 
-// each runs f for every variant that can forward, on every backend. Those of one test run beside each other.
+// each runs f for every variant, on every backend. Those of one test run beside each other. MaxInput
+// says that nothing is to be received before there is somewhere to forward it to.
 func each(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
+	one := func(name string, v reactor.Variant, backend string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, reactor.Config{Variant: v, Backend: backend, Loops: 2, Workers: 3, MaxInput: 1, Listen: []string{"tcp://127.0.0.1:0"}})
+		})
+	}
 	for _, v := range []reactor.Variant{reactor.Single, reactor.SinglePool, reactor.Multi, reactor.MultiPool} {
 		for _, b := range backend.Probe() {
-			if !b.Available {
-				continue
+			if b.Available {
+				one(v.String()+"/"+b.Name, v, b.Name)
 			}
-			t.Run(v.String()+"/"+b.Name, func(t *testing.T) {
-				t.Parallel()
-				f(t, reactor.Config{Variant: v, Backend: b.Name, Loops: 2, Workers: 3, Listen: []string{"tcp://127.0.0.1:0"}})
-			})
 		}
 	}
+	one("thread-per-conn", reactor.ThreadPerConn, "")
+	one("goroutine-per-conn", reactor.GoroutinePerConn, "")
 }
 
 // running is a proxy that serves.
