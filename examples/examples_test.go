@@ -207,6 +207,33 @@ func testServer(t *testing.T, env []string, talk func(addr string), exe string, 
 	}
 }
 
+// TestKV: the client sends its commands in two pieces, does not wait for replies, and ends with what is no command.
+func TestKV(t *testing.T) {
+	exe := build(t, "kv")
+	eachBackend(t, func(t *testing.T, env []string) {
+		testServer(t, env, func(addr string) {
+			conn, err := net.DialTimeout("tcp", addr, watchdog)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(watchdog)); err != nil {
+				t.Fatal(err)
+			}
+			for _, piece := range []string{"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3\r\n", "a\x00b\r\nGET k\r\nGET none\r\nDEL k\r\n*x\r\n"} {
+				if _, err := io.WriteString(conn, piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := io.ReadAll(conn)
+			const want = "+OK\r\n$3\r\na\x00b\r\n$-1\r\n-ERR there are SET key value and GET key\r\n-ERR Protocol error: invalid multibulk length\r\n"
+			if err != nil || string(got) != want {
+				t.Errorf("%q, %v, want %q", got, err, want)
+			}
+		}, exe, "tcp://127.0.0.1:0")
+	})
+}
+
 func TestHTTP(t *testing.T) {
 	exe := build(t, "http")
 	dir := t.TempDir()

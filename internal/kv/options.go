@@ -130,13 +130,7 @@ func (o *Options) fit(cfg *reactor.Config) error {
 func (o *Options) fitReactor(cfg *reactor.Config) {
 	cfg.MaxInput = max(cfg.MaxInput, min(o.MaxRequest+restOfRequest, gib))
 	cfg.MaxOutput = max(cfg.MaxOutput, o.MaxReply)
-	if cfg.WriteHigh == 0 {
-		cfg.WriteHigh = defaultWriteHigh
-	}
 	if cfg.Tick == 0 {
 		cfg.Tick = defaultTick
 	}
 }
-
-// defaultWriteHigh is how much output of a connection waits before its commands do: as the reactor has it by default.
-const defaultWriteHigh = 256 << 10

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/backend"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/resp"
 )
@@ -241,9 +243,6 @@ func (s spy) OnOpen(c *reactor.Conn) {
 // TestReaderThatNeverReads: the server stops performing commands when the replies do not leave, and goes on when they do.
 func TestReaderThatNeverReads(t *testing.T) {
 	each(t, func(t *testing.T, cfg reactor.Config) {
-		if cfg.Variant == reactor.ThreadPerConn || cfg.Variant == reactor.GoroutinePerConn {
-			t.Skip("writes block there, and nothing but the value that is being written waits")
-		}
 		cfg.WriteHigh = 100 << 10
 		cfg.Listen = []string{"tcp://127.0.0.1:0"}
 		srv, err := New(Options{}, &cfg)
@@ -258,7 +257,7 @@ func TestReaderThatNeverReads(t *testing.T) {
 		defer func() { stop(t, r) }()
 		c := dial(t, r.Addrs()[0].String())
 		remote := <-s.opened
-		const size, n = 50 << 10, 2000
+		const size, n = 50 << 10, 500
 		value := strings.Repeat("v", size)
 		c.want("+OK\r\n", "SET", "k", value)
 
@@ -305,6 +304,44 @@ func stop(t *testing.T, r *reactor.Server) {
 	defer cancel()
 	if err := r.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// TestCommandsAllocateNothing, from the socket to the socket, where a loop does all.
+func TestCommandsAllocateNothing(t *testing.T) {
+	for _, s := range backend.Probe() {
+		if !s.Available {
+			continue // TestProtocol says so
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			c := dial(t, start(t, Options{}, reactor.Config{Backend: s.Name, Tick: time.Hour}).addr)
+			c.want("+OK\r\n", "SET", "key", "value")
+			in := append(append(wire("GET", "key"), wire("SET", "key", "other")...), wire("INCR", "n")...)
+			buf := make([]byte, 4096)
+			turn := func() {
+				c.raw(in)
+				for lines := 0; lines < 4; {
+					n, err := c.conn.Read(buf)
+					if err != nil {
+						t.Fatal(err)
+					}
+					lines += bytes.Count(buf[:n], []byte("\n"))
+				}
+			}
+			for range 100 {
+				turn()
+			}
+			const rounds = 2000
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range rounds {
+				turn()
+			}
+			runtime.ReadMemStats(&after)
+			if n := after.Mallocs - before.Mallocs; n > rounds/10 { // some are the runtime's
+				t.Errorf("%d allocations for %d rounds of three commands", n, rounds)
+			}
+		})
 	}
 }
 

@@ -9,12 +9,11 @@ import (
 
 // Server is a store of keys and values, and the handler of its connections.
 type Server struct {
-	opt       Options
-	store     *store
-	aof       *aof // nil: none
-	started   time.Time
-	writeHigh int
-	loading   bool // the append-only file is being read: nothing expires
+	opt     Options
+	store   *store
+	aof     *aof // nil: none
+	started time.Time
+	loading bool // the append-only file is being read: nothing expires
 
 	clients  atomic.Int64
 	accepted atomic.Int64 // and the id of the last one
@@ -31,10 +30,9 @@ func New(o Options, cfg *reactor.Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opt:       o,
-		store:     newStore(cfg.Variant != reactor.Single),
-		started:   time.Now(),
-		writeHigh: cfg.WriteHigh,
+		opt:     o,
+		store:   newStore(cfg.Variant != reactor.Single),
+		started: time.Now(),
 	}
 	if o.AppendOnly == "" {
 		return s, nil

@@ -89,12 +89,12 @@ func (s *session) serve(c *reactor.Conn) {
 }
 
 // answered says whether no command waits in the input because of output that does.
-func (s *session) answered(c *reactor.Conn) bool { return c.Buffered() == 0 || !s.full(c) }
+func (s *session) answered(c *reactor.Conn) bool { return c.Buffered() == 0 || !c.Full() }
 
 // perform performs the commands of in, and says how many bytes of it are done with.
 func (s *session) perform(in []byte) (used int) {
 	// What has a reply that nobody reads waits in the input: the reactor calls again when enough was sent.
-	for !s.closing && !s.waiting && !s.full(s.conn) {
+	for !s.closing && !s.waiting && !s.conn.Full() {
 		args, n, err := s.parser.Next(in[used:])
 		used += n
 		if err != nil {
@@ -114,9 +114,6 @@ func (s *session) perform(in []byte) (used int) {
 	}
 	return used
 }
-
-// full says whether more output waits than may when commands are performed.
-func (s *session) full(c *reactor.Conn) bool { return c.Unsent() > s.srv.writeHigh }
 
 // flush hands the replies over, or has them wait for the disk.
 func (s *session) flush() {
