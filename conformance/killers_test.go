@@ -123,7 +123,7 @@ func readKillers(t *testing.T) map[string]killer {
 
 // aimed are the mutants that are aimed at a rule.
 func aimed() []fault {
-	return slices.Concat(mutants, lateMutants, chainMutants, bufferMutants, selectedMutants, groupMutants, ringMutants, zeroCopyMutants, systemMutants())
+	return slices.Concat(mutants, lateMutants, earlyMutants, chainMutants, bufferMutants, selectedMutants, groupMutants, ringMutants, zeroCopyMutants, systemMutants())
 }
 
 func (f *fault) key() string {

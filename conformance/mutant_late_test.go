@@ -88,17 +88,41 @@ var lateMutants = []fault{
 			op.Off = later(op.Off)
 		}
 	})}},
-	{"Deadline early", "TMO-10", mutant{submit: changed(func(_ *mutant, op *api.Op) {
-		if op.Deadline > 1 {
-			op.Deadline = op.Deadline.Add(-2 * time.Millisecond)
+}
+
+// earlyOp makes a submit hook that has operations with the code come early, where which is true of them.
+func earlyOp(code api.OpCode, which func(op *api.Op) bool) func(*mutant, []api.Op) (int, error) {
+	return onlyFor(code, func(op *api.Op) {
+		switch {
+		case op.Off <= 0 || op.Off > 1<<62 || !which(op):
+		case op.Flags.Has(api.Abs):
+			op.Off = max(op.Off-int64(2*time.Millisecond), 0)
+		default:
+			op.Off /= 2
 		}
-	})}},
-	{"instant of a LinkTimeout early", "LTO-7", mutant{submit: onlyFor(api.OpLinkTimeout, func(op *api.Op) {
-		if op.Flags.Has(api.Abs) {
-			op.Off -= int64(2 * time.Millisecond)
-		}
-	})}},
+	})
+}
+
+const otherClocks = api.Boottime | api.Realtime
+
+// earlyDeadlines has the Deadlines of operations come early.
+var earlyDeadlines = mutant{submit: changed(func(_ *mutant, op *api.Op) {
+	if op.Deadline > 1 {
+		op.Deadline = op.Deadline.Add(-2 * time.Millisecond)
+	}
+})}
+
+// earlyMutants are aimed at one kind of what has a time each, as lateMutants are.
+var earlyMutants = []fault{
+	{"instant too early", "TMO-1", mutant{submit: earlyOp(api.OpTimeout, func(op *api.Op) bool { return op.Flags&otherClocks == 0 && op.Flags.Has(api.Abs) })}},
+	{"Deadline early", "TMO-10", earlyDeadlines},
+	{"Deadline in line early", "TMO-12", earlyDeadlines},
+	{"timeout with a count too early", "TMO-16", mutant{submit: earlyOp(api.OpTimeout, func(op *api.Op) bool { return op.Flags&api.Multishot == 0 && op.Arg > 0 })}},
+	{"other clocks too early", "TMO-21", mutant{submit: earlyOp(api.OpTimeout, func(op *api.Op) bool { return op.Flags&otherClocks != 0 })}},
+	{"instant of an update too early", "TMO-26", mutant{submit: earlyOp(api.OpTimeoutRemove, func(op *api.Op) bool { return op.Flags.Has(api.Abs) })}},
+	{"tick too early behind an update", "TMO-27", mutant{submit: earlyOp(api.OpTimeoutRemove, func(op *api.Op) bool { return true })}},
+	{"instant of a LinkTimeout early", "LTO-7", mutant{submit: earlyOp(api.OpLinkTimeout, func(op *api.Op) bool { return op.Flags.Has(api.Abs) })}},
 }
 
 // TestLateMutants is TestMutants for what comes late, which only shows where a case can tell it from a machine that is late.
-func TestLateMutants(t *testing.T) { testMutants(t, lateMutants) }
+func TestLateMutants(t *testing.T) { testMutants(t, slices.Concat(lateMutants, earlyMutants)) }

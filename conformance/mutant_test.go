@@ -239,7 +239,7 @@ var mutants = []fault{
 		return n
 	}}},
 	{"wrong sign", "TMO-1", mutant{complete: each(func(_ *mutant, c *api.Completion) {
-		if c.Res < 0 && !opensFD(c.Code) {
+		if c.Code == api.OpTimeout && c.Res == timedOut {
 			c.Res = -c.Res
 		}
 	})}},

@@ -256,6 +256,21 @@ var inherited = changed(func(m *mutant, op *api.Op) {
 	}
 })
 
+// deadlineBehind tells once more, at its Deadline, of what was cancelled before.
+var deadlineBehind = mutant{submit: noted(nil), complete: func(m *mutant, dst []api.Completion, n int) int {
+	for i := range dst[:n] {
+		c := &dst[i]
+		if c.Tag == ownTag {
+			*c = m.held[0]
+			c.Res = timedOut
+		} else if at := m.seen[c.ID].Deadline; at > 0 && c.Res == canceled {
+			m.held = append(m.held[:0], *c)
+			m.own(api.TimeoutAt(at, 0))
+		}
+	}
+	return n
+}}
+
 var turnMutants = []fault{
 	{"directions wait for each other", "ORD-4", mutant{submit: alike(api.OpSend, api.Drain)}},
 	{"a cancel ends all on the fd", "ORD-5", sameFD},
@@ -324,6 +339,7 @@ var turnMutants = []fault{
 	})}},
 	{"timeout wakes nobody", "TMO-9", mutant{complete: withOthers(func(c *api.Completion) bool { return c.Code == api.OpTimeout })}},
 	{"Deadline inherited", "TMO-13", mutant{submit: inherited}},
+	{"Deadline behind a cancel", "TMO-13", deadlineBehind},
 	{"expired timeouts count", "TMO-17", expiredCount},
 	{"ticks drift", "TMO-19", drifting},
 	{"update forgets the Deadline", "TMO-27", mutant{submit: onlyFor(api.OpTimeout, func(op *api.Op) { op.Deadline = 0 })}},
