@@ -53,7 +53,7 @@ var errQueueCases = []Case{
 						t.Errorf("got %s, want it with Copied", show(&c))
 					}
 					t.WantGet(b, "hello")
-					t.WantZC(api.SendZC(a, []byte(pattern(40000)), 3), 40000)
+					t.WantZC(api.SendZC(a, t.patternSent(40000), 3), 40000)
 					t.WantGet(b, pattern(40000))
 				}
 				t.noErrors(a)
@@ -112,7 +112,7 @@ var errQueueCases = []Case{
 		Ops:         sendZC,
 		Fn: func(t *T) {
 			a, b := t.zeroTCP()
-			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.Submit(api.SendZC(a, t.patternSent(inQueue), 1).With(api.WaitAll))
 			t.AwaitMore(1, inQueue)
 			t.StillPending(1)
 			t.WantGet(b, pattern(inQueue))
@@ -208,7 +208,7 @@ var errQueueCases = []Case{
 		Ops:         sendZC | api.Ops(api.OpRecv),
 		Fn: func(t *T) {
 			a, b := t.zeroTCP()
-			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.Submit(api.SendZC(a, t.patternSent(inQueue), 1).With(api.WaitAll))
 			t.AwaitMore(1, inQueue)
 			t.Submit(api.Recv(a, make([]byte, 8), 2))
 			t.StillPending(2)
@@ -324,12 +324,12 @@ var errQueueCases = []Case{
 				t.must("dup", err)
 				t.Own(d)
 				for range 2 { // from the second one on its count is known
-					t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+					t.Submit(api.SendZC(a, t.patternSent(inQueue), 1).With(api.WaitAll))
 					t.AwaitMore(1, inQueue)
 					t.WantGet(b, pattern(inQueue))
 					t.AwaitNotif(1)
 				}
-				t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+				t.Submit(api.SendZC(a, t.patternSent(inQueue), 1).With(api.WaitAll))
 				t.AwaitMore(1, inQueue)
 				t.Want(api.Close(a, 2), 0)
 				t.WantGet(b, pattern(inQueue))
@@ -354,7 +354,7 @@ var errQueueCases = []Case{
 				t.must("RegisterFiles", t.Engine.RegisterFiles([]int{-1, a}))
 				t.CloseNow(a)
 				t.WantErr(api.SendZC(0, []byte("x"), 1).With(api.FixedFile), unix.EBADF)
-				t.Submit(api.SendZC(1, []byte(pattern(inQueue)), 1).With(api.WaitAll | api.FixedFile))
+				t.Submit(api.SendZC(1, t.patternSent(inQueue), 1).With(api.WaitAll | api.FixedFile))
 				t.AwaitMore(1, inQueue)
 				t.must("UnregisterFiles", t.Engine.UnregisterFiles())
 				t.Perform()
@@ -371,7 +371,7 @@ var errQueueCases = []Case{
 		Ops:         sendZC,
 		Fn: func(t *T) {
 			a, b := t.zeroTCP()
-			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.Submit(api.SendZC(a, t.patternSent(inQueue), 1).With(api.WaitAll))
 			t.AwaitMore(1, inQueue)
 			t.CloseNow(a)
 			t.closed = true
@@ -393,7 +393,7 @@ var errQueueCases = []Case{
 		Ops:         sendZC,
 		Fn: func(t *T) {
 			a, b := t.zeroTCP()
-			t.Submit(api.SendZC(a, []byte(pattern(inQueue)), 1).With(api.WaitAll))
+			t.Submit(api.SendZC(a, t.patternSent(inQueue), 1).With(api.WaitAll))
 			t.AwaitMore(1, inQueue)
 			got := t.getLater(b, inQueue)
 			t.CloseEngine()

@@ -203,7 +203,7 @@ var zeroCopyCases = []Case{
 			t.EachStream(func(a, b int) {
 				t.SmallBuffers(a)
 				data := pattern(1 << 18)
-				t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll), api.SendMsgZC(a, parts(data), 2).With(api.WaitAll))
+				t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll), api.SendMsgZC(a, parts(data), 2).With(api.WaitAll))
 				t.StillPending(1, 2)
 				got := t.getLater(b, 2*len(data))
 				t.AwaitMore(1, len(data))
@@ -223,7 +223,7 @@ var zeroCopyCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
 			data := pattern(inQueue)
-			t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll), api.Send(a, []byte("then"), 2), api.SendMsgZC(a, parts(data), 3).With(api.WaitAll), api.Send(a, []byte("end"), 4))
+			t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll), api.Send(a, []byte("then"), 2), api.SendMsgZC(a, parts(data), 3).With(api.WaitAll), api.Send(a, []byte("end"), 4))
 			t.AwaitMore(1, len(data))
 			t.AwaitRes(2, 4)
 			t.AwaitMore(3, len(data))
@@ -241,7 +241,7 @@ var zeroCopyCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
 			data := pattern(inQueue)
-			t.Chain(api.SendZC(a, []byte(data), 1).With(api.WaitAll), api.LinkTimeout(farAway, 2), api.Nop(3))
+			t.Chain(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll), api.LinkTimeout(farAway, 2), api.Nop(3))
 			t.AwaitMore(1, len(data))
 			t.AwaitRes(2, neg(unix.ECANCELED))
 			t.AwaitRes(3, 0)
@@ -249,9 +249,9 @@ var zeroCopyCases = []Case{
 			t.AwaitNotif(1)
 
 			t.must("shutdown", unix.Shutdown(a, unix.SHUT_WR))
-			t.Chain(api.SendZC(a, []byte(data), 1), api.Nop(2), api.Nop(3))
+			t.Chain(api.SendZC(a, t.patternSent(len(data)), 1), api.Nop(2), api.Nop(3))
 			t.Sequence(result{1, neg(unix.EPIPE)}, result{2, neg(unix.ECANCELED)}, result{3, neg(unix.ECANCELED)})
-			t.Submit(linked(api.HardLink, api.SendZC(a, []byte(data), 1), api.Nop(2))...)
+			t.Submit(linked(api.HardLink, api.SendZC(a, t.patternSent(len(data)), 1), api.Nop(2))...)
 			t.Sequence(result{1, neg(unix.EPIPE)}, result{2, 0})
 			t.Chain(api.Nop(1), api.SendZC(b, []byte("x"), 2), api.Nop(3))
 			t.AwaitRes(1, 0)
@@ -312,7 +312,7 @@ var zeroCopyCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
 			data := pattern(inQueue)
-			id := t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll).Until(api.After(20 * lookTime)))[0]
+			id := t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll).Until(api.After(20 * lookTime)))[0]
 			t.AwaitMore(1, len(data))
 			t.WantErr(api.Cancel(id, 2), unix.ENOENT)
 			t.Want(api.CancelFD(a, 3), 0)
@@ -332,7 +332,7 @@ var zeroCopyCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
 			data := pattern(inQueue)
-			t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll), api.Close(a, 2))
+			t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll), api.Close(a, 2))
 			c := t.Await(1)
 			t.AwaitRes(2, 0)
 			if !c.More() {
@@ -352,7 +352,7 @@ var zeroCopyCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
 			data := pattern(inQueue)
-			t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll))
+			t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll))
 			t.AwaitMore(1, len(data))
 			t.Want(api.Close(a, 2), 0)
 			c, d := t.TCP(false)
@@ -376,7 +376,7 @@ var zeroCopyCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
 			data := pattern(inQueue)
-			t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll), api.Nop(2).With(api.Drain))
+			t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll), api.Nop(2).With(api.Drain))
 			t.AwaitMore(1, len(data))
 			got := t.getLater(b, len(data))
 			seen := map[uint64]bool{}
@@ -446,7 +446,7 @@ var zeroCopyCases = []Case{
 		Fn: func(t *T) {
 			a, b := t.TCP(false)
 			data := pattern(inQueue)
-			t.Submit(api.SendZC(a, []byte(data), 1).With(api.WaitAll|api.ReportUsage), api.SendMsgZC(a, parts(data), 2).With(api.WaitAll))
+			t.Submit(api.SendZC(a, t.patternSent(len(data)), 1).With(api.WaitAll|api.ReportUsage), api.SendMsgZC(a, parts(data), 2).With(api.WaitAll))
 			t.AwaitMore(1, len(data))
 			t.AwaitMore(2, len(data))
 			t.Submit(api.SendZC(a, t.patternSent(8<<20), 3).With(api.WaitAll))
