@@ -93,25 +93,31 @@ func serveNet(r *rig) netip.AddrPort {
 
 // load makes n round trips, and more before the clock starts and behind its stop.
 func load(r *rig, addr netip.AddrPort, conns, size, n int) error {
+	r.latency = newLatency()
+	return roundTrips(addr, conns, size, n, r.start, r.stop, r.latency.add)
+}
+
+// roundTrips makes n round trips, and more before start is called and behind stop. record may be nil.
+func roundTrips(addr netip.AddrPort, conns, size, n int, start, stop func(), record func(time.Duration)) error {
 	e, err := backend.Open(backend.Auto, echo.ClientOptions(conns))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	r.latency = newLatency()
 	warm, seen := 2*conns, 0
 	c := echo.Client{Engine: e, Addr: addr, Conns: conns, Size: size, Duration: time.Hour}
 	c.Record = func(d time.Duration) {
-		switch seen++; {
-		case seen == warm:
-			r.start()
-		case seen == warm+n:
-			r.stop()
+		seen++
+		if seen > warm && seen <= warm+n && record != nil {
+			record(d)
+		}
+		switch seen {
+		case warm:
+			start()
+		case warm + n:
+			stop()
 			cancel()
-			fallthrough
-		case seen > warm && seen < warm+n:
-			r.latency.add(d)
 		}
 	}
 	res, err := c.Run(ctx)

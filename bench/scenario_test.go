@@ -12,6 +12,7 @@ func TestScenarios(t *testing.T) {
 	}{
 		{"Nop", nops()}, {"PingPong", pingPongs()}, {"Echo", echoes()}, {"Accept", accepts()},
 		{"FileRandRead", fileReads()}, {"Timers", timers()}, {"Wake", wakes()}, {"SendZC", zeroCopies(1<<10, 1<<16)}, {"Messages", messages()},
+		{"Reactor", reactors()},
 	} {
 		t.Run(group.name, func(t *testing.T) { check(t, group.list) })
 	}

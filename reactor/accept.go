@@ -171,7 +171,7 @@ func (l *loop) unlistened(i uint32) {
 
 // checkQuit ends the loop when there is nothing left of what it has had to do.
 func (l *loop) checkQuit() {
-	if !l.stopping || l.open > 0 {
+	if !l.stopping || l.open > 0 || l.up.busy() {
 		return
 	}
 	for i := range l.listeners {

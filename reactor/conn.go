@@ -159,7 +159,7 @@ func (c *Conn) Discard(n int) int { return len(c.Next(n)) }
 // Read copies input into p, and consumes it. With none at present it returns ErrNoInput, and io.EOF when the peer has ended its stream.
 func (c *Conn) Read(p []byte) (int, error) {
 	if len(c.in) == 0 && len(p) > 0 {
-		if c.io.is(stEOF) {
+		if c.ended() {
 			return 0, io.EOF
 		}
 		return 0, ErrNoInput
@@ -167,6 +167,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 	n := copy(p, c.in)
 	c.in = c.in[n:]
 	return n, nil
+}
+
+// ended says whether the peer has ended its stream, and the callbacks know.
+func (c *Conn) ended() bool {
+	if c.mail != nil {
+		return c.mail.eof // what the loop knows is for it alone
+	}
+	return c.io.is(stEOF)
 }
 
 // Unsent is how many bytes of output wait to be sent, or are being sent.

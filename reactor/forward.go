@@ -74,10 +74,11 @@ func (l *loop) joins(_, to *Conn) error {
 
 // handOver runs in the turn of a connection, as the last that its handler's side has to do with its input.
 func handOver(c *Conn) {
-	if c.fwd == nil {
-		c.fwd = new(forwarding)
+	given := forwarding{rest: c.in, given: true}
+	if c.fwd != nil {
+		given.to = c.fwd.to
 	}
-	c.fwd.rest, c.fwd.given = c.in, true
+	c.fwd = &given // the loop may be looking at the old one
 	c.in, c.heap = nil, nil
 	c.asked |= askJoin
 	c.asked &^= askPause
@@ -87,14 +88,14 @@ func handOver(c *Conn) {
 func (l *loop) joining(c *Conn) {
 	j := c.io.joint
 	if j == nil {
-		l.beginJoin(c, c.fwd.to)
+		l.beginJoin(c, c.io.fwd.to)
 		return
 	}
-	if j.given || !c.fwd.given {
+	if j.given || !c.io.fwd.given {
 		return
 	}
 	j.given = true
-	if rest := c.fwd.rest; len(rest) > 0 {
+	if rest := c.io.fwd.rest; len(rest) > 0 {
 		j.early = append([]item{{buf: rest}}, j.early...)
 	}
 	if p := l.part(c); p != nil && p.io.joint.given {

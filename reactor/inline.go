@@ -58,6 +58,12 @@ func (u inline) end(c *Conn) {
 
 func (u inline) turned() {}
 
+func (u inline) busy() bool { return false }
+
+func (u inline) quiet() {}
+
+func (u inline) wait() {}
+
 // settle ends a callback: the rest of the input is kept, the lease goes back, and what was asked for is done.
 func (u inline) settle(c *Conn) {
 	u.cur = nil
@@ -67,7 +73,8 @@ func (u inline) settle(c *Conn) {
 		u.release(u.curLease)
 	}
 	c.trim()
-	c.io.written, c.io.readBy, c.io.writeBy = c.written, c.readBy, c.writeBy
+	c.io.written, c.io.readBy, c.io.writeBy, c.io.fwd = c.written, c.readBy, c.writeBy, c.fwd
+	c.io.left = len(c.in)
 	c.io.clear(stLeft)
 	if len(c.in) > 0 {
 		c.io.set(stLeft)

@@ -61,6 +61,12 @@ type dispatcher interface {
 	tx(c *Conn) *txq
 	// turned is called at the end of each turn.
 	turned()
+	// busy says whether an OnClose is still to be called, or to return.
+	busy() bool
+	// quiet is called when there are no turns any more. When it returns, all leases are back, and no callback is called but OnClose.
+	quiet()
+	// wait returns when each OnClose has.
+	wait()
 }
 
 // loop serves connections by one engine, in one goroutine.
@@ -123,6 +129,9 @@ func newLoop(s *Server, index int, listeners []listener) (*loop, error) {
 		l.hands = l.hands || listeners[i].hands
 	}
 	l.up = inline{l}
+	if cfg.Variant.pooled() {
+		l.up = newPooled(l, s.pool)
+	}
 	l.heldMost = cfg.Buffers / 2
 	return l, nil
 }
@@ -173,8 +182,8 @@ func (l *loop) turn() error {
 	}
 	l.notes()
 	l.fire()
-	l.feed()
 	l.up.turned()
+	l.feed()
 	return nil
 }
 

@@ -154,15 +154,17 @@ func (l *loop) watermark(c *Conn) {
 		return
 	}
 	unsent := c.io.unsent()
+	// A handler that leaves that much input while there is output may be waiting for that to be sent, and must not get more meanwhile.
+	glutted := unsent > 0 && c.io.left >= l.cfg.MaxInput
 	switch {
-	case unsent > l.cfg.WriteHigh && !c.io.is(stFull):
+	case (unsent > l.cfg.WriteHigh || glutted) && !c.io.is(stFull):
 		c.io.set(stFull)
 		l.read(c)
-	case unsent <= l.cfg.WriteLow && c.io.is(stFull):
+	case unsent <= l.cfg.WriteLow && !glutted && c.io.is(stFull):
 		c.io.clear(stFull)
-		l.read(c)
 		if !c.io.is(stClosing | stDead) {
-			l.up.again(c)
+			l.up.again(c) // before more is read: it may not be wanted
 		}
+		l.read(c)
 	}
 }

@@ -26,6 +26,7 @@ type Server struct {
 	stopped sync.Once
 
 	loops    []*loop   // constant once Start has returned
+	pool     *pool     // nil where callbacks run in the loops
 	blocking *blocking // in their stead, where each connection has a goroutine; constant, too
 	mu       sync.Mutex
 	err      error // why it ended; guarded by mu
@@ -104,6 +105,9 @@ func (s *Server) startLoops(listeners [][]listener) error {
 		l   *loop
 		err error
 	}
+	if s.cfg.Variant.pooled() {
+		s.pool = newPool(s.cfg.Workers)
+	}
 	ready := make(chan started, s.cfg.Loops)
 	begin := make(chan bool)
 	var wg sync.WaitGroup
@@ -133,6 +137,9 @@ func (s *Server) startLoops(listeners [][]listener) error {
 	}
 	go func() {
 		wg.Wait()
+		if s.pool != nil {
+			s.pool.close()
+		}
 		close(s.done)
 	}()
 	if err != nil {
@@ -154,8 +161,10 @@ func (s *Server) runLoop(l *loop, ok bool) {
 			l.protect(func() { n.do(l) })
 		}
 	}
+	l.up.quiet()
 	err = errors.Join(err, l.engine.Close())
 	l.abandon()
+	l.up.wait()
 	if err != nil {
 		s.mu.Lock()
 		s.err = errors.Join(s.err, err)

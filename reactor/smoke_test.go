@@ -21,7 +21,7 @@ func (echo) OnData(c *reactor.Conn) {
 
 func TestSmoke(t *testing.T) {
 	for _, b := range []string{"uring", "epoll", "poll", "select"} {
-		for _, v := range []reactor.Variant{reactor.Single, reactor.Multi} {
+		for _, v := range []reactor.Variant{reactor.Single, reactor.Multi, reactor.SinglePool, reactor.MultiPool} {
 			t.Run(b+"/"+v.String(), func(t *testing.T) {
 				s, err := reactor.Start(reactor.Config{Listen: []string{"tcp://127.0.0.1:0"}, Backend: b, Variant: v, Buffers: 4, BufferSize: 64}, echo{})
 				if err != nil {

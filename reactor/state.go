@@ -11,8 +11,10 @@ type ioState struct {
 	flight    item        // what is being sent
 	gather    *gather     // and what else is, if it is more than one item
 	file      *outfile    // the part of a file that is being sent
+	fwd       *forwarding // Conn.fwd, as the handler's side has handed it over
 	joint     *joint      // to which connection it is joined, when stJoined
 	receive   api.OpID    // the multishot receive, when stReceiving
+	left      int         // bytes of input that the handler has not consumed
 	written   uint64      // bytes of output that the handler's side has handed over
 	forwarded uint64      // and behind those, bytes that have come from the connection to which it is joined
 	sentBytes uint64      // of both, those that were sent
