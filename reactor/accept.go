@@ -17,17 +17,23 @@ const (
 
 // listener is one of a loop's.
 type listener struct {
-	fd     int32 // -1: closed
-	addr   net.Addr
-	unlink string // the file of a Unix socket, to be removed
-	rest   time.Duration
-	parked []int32 // connections that wait until there are fewer than Config.MaxConns: one at most
-	armed  bool
-	hands  bool // it hands connections over to other loops, whatever Config.Balance says, since it cannot be opened several times
+	fd      int32 // -1: closed
+	addr    net.Addr
+	unlink  string // the file of a Unix socket, to be removed
+	rest    time.Duration
+	parked  []int32 // connections that wait until there are fewer than Config.MaxConns: one at most
+	armed   bool
+	closes  bool     // the close is in flight, or done
+	packets *packets // of UDP: it accepts nothing
+	hands   bool     // it hands connections over to other loops, whatever Config.Balance says, since it cannot be opened several times
 }
 
 func (l *loop) armAccept(i int) {
 	ln := &l.listeners[i]
+	if ln.packets != nil {
+		l.armPackets(ln.packets, ln)
+		return
+	}
 	if ln.armed || ln.fd < 0 || l.stopping || len(ln.parked) > 0 {
 		return
 	}
@@ -71,7 +77,11 @@ func (l *loop) acceptFailed(ln *listener, i uint32, err error) {
 	}
 	l.failed.Add(1)
 	if ln.rest == 0 {
-		l.cfg.Log.Warn("reactor: cannot accept, and will try again", "addr", ln.addr, "err", err)
+		what := "accept"
+		if ln.packets != nil {
+			what = "receive"
+		}
+		l.cfg.Log.Warn("reactor: cannot "+what+", and will try again", "addr", ln.addr, "err", err)
 	}
 	ln.rest = min(max(2*ln.rest, restMin), restMax)
 	l.push(api.Timeout(ln.rest, tagOf(kindRest, i)))
@@ -141,7 +151,9 @@ func (l *loop) stop() {
 			sysx.Close(fd)
 		}
 		ln.parked = nil
-		l.push(api.Close(int(ln.fd), tagOf(kindUnlisten, uint32(i))))
+		if ps := ln.packets; ps == nil || ps.unsent == 0 {
+			l.unlisten(i)
+		}
 	}
 	for _, c := range l.conns {
 		if c != nil && c.io.is(stOpened) && !c.gone.Load() {
@@ -153,8 +165,19 @@ func (l *loop) stop() {
 
 func onShutdown(c *Conn) { c.handler.OnShutdown(c) }
 
+// unlisten closes a listener, once.
+func (l *loop) unlisten(i int) {
+	if ln := &l.listeners[i]; !ln.closes {
+		ln.closes = true
+		l.push(api.Close(int(ln.fd), tagOf(kindUnlisten, uint32(i))))
+	}
+}
+
 // abort ends all connections.
 func (l *loop) abort() {
+	for i := range l.listeners {
+		l.unlisten(i)
+	}
 	for _, c := range l.conns {
 		if c != nil {
 			l.fail(c, ErrShutdown)

@@ -39,7 +39,7 @@ type Config struct {
 	Workers int
 	// WorkQueue bounds what waits for a worker: a connection of which that many bytes of input wait is not read. Default: 256 KiB.
 	WorkQueue int
-	// Balance is how connections are spread over loops. Default: ReusePort.
+	// Balance is how connections are spread over loops; each loop has a socket of its own for UDP, whichever it is. Default: ReusePort.
 	Balance Balance
 	// MaxConns bounds the connections that are open at a time. Others wait in the backlog. Default: 0, no bound but that of the system. With ThreadPerConn each takes
 	// a thread, and Go ends a program that has more than debug.SetMaxThreads allows for, 10,000 unless it was called: the default is four fifths of that, nine tenths the most, and those that
@@ -58,6 +58,10 @@ type Config struct {
 	WriteHigh, WriteLow int
 	// MaxOutput bounds what waits to be sent, beyond which Write fails. Default: 64 MiB.
 	MaxOutput int
+	// PacketBuffers is how many buffers each loop receives datagrams into, of 64 KiB each, a power of two from 2 to 32768, if Listen has addresses of UDP. Default: 64.
+	PacketBuffers int
+	// PacketQueue bounds the bytes of replies, and 64 for each, that wait to be sent by a socket of UDP, beyond which Packet.Reply fails. Default: 4 MiB.
+	PacketQueue int
 	// IdleTimeout ends a connection on which nothing has come or gone for so long. Default: 0, never.
 	IdleTimeout time.Duration
 	// OpenTimeout ends a connection which has not sent its first byte within it. Default: 0, never.
@@ -87,16 +91,18 @@ type Config struct {
 }
 
 const (
-	defaultWorkQueue  = 256 << 10
-	defaultBuffers    = 512
-	defaultBufferSize = 8192
-	defaultMaxInput   = 1 << 20
-	defaultWriteHigh  = 256 << 10
-	defaultMaxOutput  = 64 << 20
-	defaultLinger     = 500 * time.Millisecond
-	defaultDial       = 10 * time.Second
-	defaultShutdown   = 5 * time.Second
-	defaultKeepAlive  = 15 * time.Second
+	defaultWorkQueue     = 256 << 10
+	defaultBuffers       = 512
+	defaultBufferSize    = 8192
+	defaultMaxInput      = 1 << 20
+	defaultWriteHigh     = 256 << 10
+	defaultMaxOutput     = 64 << 20
+	defaultPacketBuffers = 64
+	defaultPacketQueue   = 4 << 20
+	defaultLinger        = 500 * time.Millisecond
+	defaultDial          = 10 * time.Second
+	defaultShutdown      = 5 * time.Second
+	defaultKeepAlive     = 15 * time.Second
 
 	loopsMax   = 1024
 	workersMax = 1 << 16
@@ -132,6 +138,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Buffers&(c.Buffers-1) != 0 {
 		return c, &ConfigError{"Buffers", fmt.Sprintf("is %d, must be a power of two", c.Buffers)}
 	}
+	if c.PacketBuffers&(c.PacketBuffers-1) != 0 {
+		return c, &ConfigError{"PacketBuffers", fmt.Sprintf("is %d, must be a power of two", c.PacketBuffers)}
+	}
 	return c, c.times()
 }
 
@@ -157,6 +166,8 @@ func (c *Config) numbers() error {
 		{"WriteHigh", &c.WriteHigh, defaultWriteHigh, 1, bytesMax},
 		{"WriteLow", &c.WriteLow, c.WriteHigh / 2, 0, c.WriteHigh},
 		{"MaxOutput", &c.MaxOutput, max(defaultMaxOutput, c.WriteHigh), 1, bytesMax},
+		{"PacketBuffers", &c.PacketBuffers, defaultPacketBuffers, 2, 1 << 15},
+		{"PacketQueue", &c.PacketQueue, defaultPacketQueue, packetMost + packetCost, bytesMax},
 		{"Backlog", &c.Backlog, 0, 0, 1 << 20},
 	} {
 		def := f.def

@@ -23,6 +23,10 @@
 // any goroutine may use at any time: it wakes the connection, posts a function that gets the *Conn, or ends it. OnClose gets an *Ended, which can
 // only be looked at. A *Loop is what OnTick gets, for the duration of the call.
 //
+// # Datagrams
+//
+// A handler that is a PacketHandler, too, gets what comes on the sockets of UDP in Config.Listen. There is no Conn: a Packet knows its sender, and sends replies.
+//
 // # Ownership
 //
 // What Peek and Next return points into the buffer that the kernel has received into: there was no copy before, and it is valid until the

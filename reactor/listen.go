@@ -30,7 +30,8 @@ func (s *Server) listenAt(where string, lists [][]listener) error {
 	if err != nil {
 		return err
 	}
-	if s.cfg.Loops == 1 || s.cfg.Balance != ReusePort || network == "unix" {
+	packets := strings.HasPrefix(network, "udp") // of which none can be handed over
+	if s.cfg.Loops == 1 || s.cfg.Balance != ReusePort && !packets || network == "unix" {
 		ln, err := s.open(network, addr, false, 0)
 		if err != nil {
 			return err

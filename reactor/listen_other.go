@@ -24,3 +24,5 @@ func (s *Server) options(*Conn) {}
 func pinThread(int) error { return errors.ErrUnsupported }
 
 func resetOnClose(int) {}
+
+func packetOptions(int32, bool, bool) {}

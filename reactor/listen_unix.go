@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -28,14 +29,20 @@ func family(a api.Addr) int {
 	return unix.AF_INET6
 }
 
-// listenNet opens a listening socket.
-func (s *Server) listenNet(network, addr string, reuseport bool, index int) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: -1, KeepAliveConfig: s.cfg.keepAlive(), Control: func(_, _ string, raw syscall.RawConn) error {
+// listenConfig is what sockets are opened with.
+func (s *Server) listenConfig(reuseport bool, index int) *net.ListenConfig {
+	lc := &net.ListenConfig{KeepAlive: -1, KeepAliveConfig: s.cfg.keepAlive(), Control: func(_, _ string, raw syscall.RawConn) error {
 		var serr error
 		err := raw.Control(func(fd uintptr) { serr = s.prepare(int(fd), reuseport, index) })
 		return errors.Join(err, serr)
 	}}
 	lc.SetMultipathTCP(false) // as a server in C would have it
+	return lc
+}
+
+// listenNet opens a listening socket.
+func (s *Server) listenNet(network, addr string, reuseport bool, index int) (net.Listener, error) {
+	lc := s.listenConfig(reuseport, index)
 	nl, err := lc.Listen(context.Background(), network, addr)
 	if err != nil || s.cfg.Backlog == 0 {
 		return nl, err
@@ -51,8 +58,8 @@ func (s *Server) listenNet(network, addr string, reuseport bool, index int) (net
 	return nl, nil
 }
 
-// onFD calls fn with the fd of a listener.
-func onFD(nl net.Listener, fn func(fd int32)) error {
+// onFD calls fn with the fd of a socket of package net.
+func onFD(nl any, fn func(fd int32)) error {
 	raw, err := nl.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
@@ -62,6 +69,9 @@ func onFD(nl net.Listener, fn func(fd int32)) error {
 
 // open opens a listening socket for the engine of a loop.
 func (s *Server) open(network, addr string, reuseport bool, index int) (listener, error) {
+	if strings.HasPrefix(network, "udp") {
+		return s.openUDP(network, addr, reuseport, index)
+	}
 	nl, err := s.listenNet(network, addr, reuseport, index)
 	if err != nil {
 		return listener{}, err
@@ -74,15 +84,32 @@ func (s *Server) open(network, addr string, reuseport bool, index int) (listener
 			ln.unlink = name
 		}
 	}
-	// The duplicate is the engine's: package net keeps, and closes, its own.
-	var errno syscall.Errno
-	if err := onFD(nl, func(fd int32) { ln.fd, errno = sysx.Dup(fd) }); err != nil {
+	err = ln.duplicate(nl)
+	return ln, err
+}
+
+// openUDP opens a socket of UDP for the engine of a loop.
+func (s *Server) openUDP(network, addr string, reuseport bool, index int) (listener, error) {
+	pc, err := s.listenConfig(reuseport, index).ListenPacket(context.Background(), network, addr)
+	if err != nil {
 		return listener{}, err
 	}
-	if errno != 0 {
-		return listener{}, os.NewSyscallError("fcntl", errno)
+	defer pc.Close()
+	ln := listener{addr: pc.LocalAddr()}
+	err = ln.duplicate(pc)
+	return ln, err
+}
+
+// duplicate takes an fd of its own for the engine: package net keeps, and closes, its own.
+func (ln *listener) duplicate(of any) error {
+	var errno syscall.Errno
+	if err := onFD(of, func(fd int32) { ln.fd, errno = sysx.Dup(fd) }); err != nil {
+		return err
 	}
-	return ln, nil
+	if errno != 0 {
+		return os.NewSyscallError("fcntl", errno)
+	}
+	return nil
 }
 
 // close closes a listener that no engine has operations on.

@@ -42,6 +42,8 @@ const (
 	kindFile     // the reading of a file that is sent
 	kindRest     // a listener has rested
 	kindUnlisten // the close of a listener
+	kindPacket   // the receive of a socket of UDP, whose slot is that of the listener
+	kindReply    // a send of such a socket, whose slot is that of the train
 )
 
 func tagOf(k kind, slot uint32) uint64 { return uint64(k)<<60 | uint64(slot) }
@@ -102,8 +104,13 @@ type loop struct {
 	stopping  bool // no new connections
 	quit      bool // all that was to be done is done
 
-	accepted, closed, failed atomic.Uint64
-	openNow                  atomic.Int64
+	packetGroup api.BufferGroup // nil without sockets of UDP
+	trains      []*train        // by slot
+	freeTrains  []*train        // that are not in use
+
+	accepted, closed, failed              atomic.Uint64
+	packetsIn, packetsOut, packetsDropped atomic.Uint64
+	openNow                               atomic.Int64
 }
 
 // newLoop opens an engine and makes what a loop needs. It must be called in the goroutine of the loop. With an error the listeners are closed.
@@ -127,6 +134,12 @@ func newLoop(s *Server, index int, listeners []listener) (*loop, error) {
 	}
 	for i := range listeners {
 		l.hands = l.hands || listeners[i].hands
+	}
+	for i := range listeners {
+		if err := l.openPackets(i); err != nil {
+			closeAll(listeners)
+			return nil, errors.Join(err, e.Close())
+		}
 	}
 	l.up = inline{l}
 	if cfg.Variant.pooled() {
@@ -163,6 +176,7 @@ func (l *loop) run() error {
 // turn submits what has been collected, waits, and handles what has come.
 func (l *loop) turn() error {
 	l.flushAll()
+	l.flushPackets()
 	if len(l.ops) > 0 {
 		n, err := l.engine.Submit(l.ops)
 		if err != nil && !errors.Is(err, api.ErrQueueFull) {
@@ -232,6 +246,12 @@ func (l *loop) handle(done *api.Completion) {
 		return
 	case kindUnlisten:
 		l.unlistened(slot)
+		return
+	case kindPacket:
+		l.packetDone(slot, done)
+		return
+	case kindReply:
+		l.replied(slot, done)
 		return
 	}
 	c := l.conns[slot]

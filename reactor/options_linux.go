@@ -38,3 +38,15 @@ func pinThread(index int) error {
 	}
 	return nil
 }
+
+// packetOptions sets what a socket of UDP tells about datagrams. An older kernel does without, and so does the reactor.
+func packetOptions(fd int32, v6, wildcard bool) {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1)
+	switch {
+	case !wildcard:
+	case v6:
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	default:
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+	}
+}

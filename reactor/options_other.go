@@ -19,3 +19,6 @@ func (s *Server) prepareLoop(int, int) error {
 func pinThread(int) error {
 	return errors.Join(&ConfigError{"Pin", "threads can be bound to processors on Linux alone"}, errors.ErrUnsupported)
 }
+
+// packetOptions has nothing to set.
+func packetOptions(int32, bool, bool) {}

@@ -236,7 +236,7 @@ func (o *runner) settle() {
 	}
 	again := c.asked&askAgain != 0
 	c.asked &^= askAgain
-	if again && o.joint == nil {
+	if (again || c.io.unsent() > o.set.cfg.WriteHigh) && o.joint == nil {
 		c.io.set(stFull) // before output is sent, of which there may be too little then for the watermark
 	}
 	if c.asked&askJoin != 0 && o.joint == nil && c.asked&askAbort == 0 {

@@ -62,6 +62,9 @@ func Start(cfg Config, h Handler) (*Server, error) {
 		return nil, &ConfigError{"Handler", "is nil"}
 	}
 	s := &Server{cfg: cfg, handler: h, done: make(chan struct{})}
+	if err := s.checkPackets(); err != nil {
+		return nil, err
+	}
 	if cfg.Variant.blocking() {
 		if err := s.startBlocking(); err != nil {
 			return nil, err

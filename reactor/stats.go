@@ -4,11 +4,16 @@ import "github.com/sluiceio/sluice/api"
 
 // Stats are counters of a server since its start, over all loops.
 type Stats struct {
-	Accepted     uint64      // connections that were accepted
-	Closed       uint64      // connections that have ended, dialled ones too
-	Open         int         // connections that are open at present
-	AcceptFailed uint64      // times that a listener had to rest, for want of fds say
-	Engines      []api.Stats // of each loop's engine; none for the variants without
+	Accepted     uint64 // connections that were accepted
+	Closed       uint64 // connections that have ended, dialled ones too
+	Open         int    // connections that are open at present
+	AcceptFailed uint64 // times that a listener had to rest, for want of fds say
+
+	PacketsIn      uint64 // datagrams that were received
+	PacketsOut     uint64 // datagrams that were sent
+	PacketsDropped uint64 // replies that were not, since too many waited, or the system has refused them
+
+	Engines []api.Stats // of each loop's engine; none for the variants without
 }
 
 // Stats reads the counters. Those of different loops are not of the same moment.
@@ -18,6 +23,9 @@ func (s *Server) Stats() Stats {
 		t.Accepted += l.accepted.Load()
 		t.Closed += l.closed.Load()
 		t.AcceptFailed += l.failed.Load()
+		t.PacketsIn += l.packetsIn.Load()
+		t.PacketsOut += l.packetsOut.Load()
+		t.PacketsDropped += l.packetsDropped.Load()
 		t.Engines = append(t.Engines, l.engine.Stats())
 	}
 	if b := s.blocking; b != nil {
