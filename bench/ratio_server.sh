@@ -49,13 +49,13 @@ load() {
 
 # run NAME COMMAND prints requests a second and microseconds of the server's processor time per request.
 run() {
-	local port=$((20000 + RANDOM % 20000)) cmd pid before rate n
+	local port=$((10000 + RANDOM % 20000)) cmd pid before rate n
 	cmd=${2//\{addr\}/127.0.0.1:$port}
 	cmd=${cmd//\{port\}/$port}
 	# shellcheck disable=SC2086 # split at spaces on purpose
 	GOMAXPROCS=1 taskset -c 0 $cmd >/dev/null 2>&1 &
 	pid=$!
-	listening "$port"
+	listening "$port" || { kill -9 $pid; exit 1; }
 	before=$(ticks $pid)
 	read -r rate n < <(load "$1" "$port")
 	awk -v r="$rate" -v n="$n" -v a="$before" -v b="$(ticks $pid)" 'BEGIN { print r, (b - a) / n }'

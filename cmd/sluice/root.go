@@ -60,7 +60,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
-	root.AddCommand(newProbe(), group("serve", "Run a server", newServeEcho(), newServeRawEcho()),
+	root.AddCommand(newProbe(), group("serve", "Run a server", newServeEcho(), newServeHTTP(), newServeKV(), newServeProxy(), newServeRawEcho()),
 		group("load", "Load a server", newLoadEcho()), newBench(), newConformance())
 	// Cobra's own help takes a topic that it does not know for the root.
 	root.InitDefaultHelpCmd()
