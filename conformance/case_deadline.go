@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluiceio/sluice/api"
+	"golang.org/x/sys/unix"
 )
 
 // soon is a deadline that lies far enough ahead for what must happen before it, on a busy machine too.
@@ -140,6 +141,27 @@ var deadlineCases = []Case{
 		Fn: func(t *T) {
 			t.EachStream(func(a, _ int) {
 				t.Want(api.Recv(a, make([]byte, 1), 1).Until(1), etime)
+			})
+		},
+	},
+	{
+		ID: "TMO-14", Name: "in the past, and there is data",
+		Explanation: "An operation whose Deadline has passed gets what is there, also when the one before it took all that there was, and when others have completed.",
+		Needs:       NeedStreams,
+		Requires:    api.FeatDeadlines,
+		Ops:         streamOps,
+		Fn: func(t *T) {
+			t.EachStream(func(a, b int) {
+				buf := make([]byte, 16)
+				t.Put(b, "x")
+				t.ready(a, unix.POLLIN)
+				t.Want(api.Recv(a, buf, 1), 1)
+				t.Put(b, "yz")
+				t.ready(a, unix.POLLIN)
+				t.Submit(api.Recv(a, buf, 2).Until(1), api.Nop(3))
+				t.AwaitRes(2, 2)
+				t.WantBytes(buf[:2], "yz")
+				t.AwaitRes(3, 0)
 			})
 		},
 	},

@@ -112,8 +112,8 @@ func beyondResult(o *rawOp, c *api.Completion) error {
 		}
 	case o.Code == api.OpRecv && o.Flags&api.Multishot != 0 && c.Res == -int32(unix.ENOBUFS) && isDatagram(o.FD):
 		return &beyondError{"only data ends a multishot that has no buffer (MSH-4)"}
-	case o.Code == api.OpFsync && o.Flags&api.Link != 0 && c.Res < 0:
-		return &beyondError{"a failed fsync breaks a chain (LNK-2)"}
+	case (o.Code == api.OpFsync || o.Code == api.OpShutdown) && o.Flags&api.Link != 0 && c.Res < 0:
+		return &beyondError{"a failed fsync or shutdown breaks a chain (LNK-2)"}
 	}
 	return nil
 }

@@ -94,6 +94,13 @@ func (o *object) free() {
 	o.fd, o.peer, o.dials = -1, -1, nil
 }
 
+// closed notes that the engine's end is. If the peer had written something that was not received, it was a reset, which may overtake what was on
+// its way.
+func (o *object) closed() {
+	o.fd = -1
+	o.broken = o.broken || o.Kind == TCP && o.huge && o.put > 0
+}
+
 // tcpPair is a connection over the loopback interface.
 func tcpPair() (fds [2]int, err error) {
 	fds = [2]int{-1, -1}

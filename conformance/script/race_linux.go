@@ -21,6 +21,9 @@ func (r *run) races(list []Op) string {
 		return "which of two operations gets the last buffer of " + g
 	}
 	for i := range list {
+		if why := r.freed(list, i); why != "" {
+			return why
+		}
 		if r.cutShort(list, i) {
 			return fmt.Sprintf("how much %d gives until its time", list[i].Tag)
 		}
@@ -31,7 +34,7 @@ func (r *run) races(list []Op) string {
 	return r.ends(list)
 }
 
-// scarce is a group of which several operations of the list may take the last buffer.
+// scarce is a group of which several operations of the list, or one of it and one that is held, may take the last buffer.
 func (r *run) scarce(list []Op) string {
 	for i := range list {
 		g := list[i].Group
@@ -45,8 +48,35 @@ func (r *run) scarce(list []Op) string {
 				multi = multi || list[j].Verb.info().multi
 			}
 		}
+		for _, o := range r.pending { // what is held may be let go by the same
+			if o.Group == g && r.held(o) {
+				takers++
+				multi = multi || o.Verb.info().multi
+			}
+		}
 		if left := r.objects[g].N - r.out(g); takers > 1 && (multi || takers > left) {
 			return g
+		}
+	}
+	return ""
+}
+
+// freed says why operation i of the list, which does not wait and has nothing to move, is a race: it stands behind something that the list ends,
+// and so does not, if the engine knows of that end by then (STR-5).
+func (r *run) freed(list []Op, i int) string {
+	o := &list[i]
+	if o.Flags&DontWait == 0 || o.N != 0 || o.Verb.info().takes&takesSize == 0 {
+		return ""
+	}
+	in := o.Verb.info()
+	for _, q := range r.pending {
+		if v := q.Verb.info(); q.On != o.On || v.in != in.in || v.out != in.out {
+			continue
+		}
+		for j := range list {
+			if list[j].Verb.info().stops {
+				return fmt.Sprintf("whether %d has ended when %d begins", q.Tag, o.Tag)
+			}
 		}
 	}
 	return ""

@@ -173,7 +173,7 @@ func (r *run) succeeded(o *op) {
 	switch {
 	case o.on == nil:
 	case o.Verb == Close:
-		o.on.fd = -1
+		o.on.closed()
 	case o.Verb.info().out:
 		o.on.sent += o.N
 		o.on.datagrams++
@@ -358,7 +358,7 @@ func (r *run) result(o *op, c *api.Completion) string {
 	case o.Verb == PollOp:
 		return fmt.Sprintf("%#x", c.Res)
 	case o.Verb == Close:
-		o.on.fd = -1
+		o.on.closed()
 	}
 	return fmt.Sprint(c.Res)
 }

@@ -104,6 +104,12 @@ func (e *Engine) expire() {
 	}
 }
 
+// overdue says whether something has run out of time that expire has not ended.
+func (e *Engine) overdue() bool {
+	t, ok := e.timers.Next()
+	return ok && t <= int64(api.Now())
+}
+
 func (e *Engine) expireInstants() {
 	now := int64(api.Now())
 	for { // what does not fit is kept: there is one completion at most for each operation

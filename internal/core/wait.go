@@ -122,6 +122,9 @@ func (e *Engine) turn(need int, d time.Duration, mode api.WaitMode) error {
 	case d == 0:
 		if e.n > 0 && need <= 0 {
 			need = -1
+			if e.overdue() {
+				need = 0 // what has just begun gets what is there, however short its time is (TMO-14)
+			}
 		}
 		err = e.drv.Turn(need, 0)
 	case mode == api.ModePark:
