@@ -38,7 +38,8 @@ type joiner interface {
 
 // Forward joins the connection to another one of the same loop: from now on what comes in on one is sent on the other, without the handlers. Input that they have not
 // consumed goes first, behind output that they have written. The end of one stream becomes the end of the other (CloseWrite); when both have ended, so
-// have the connections, with a nil error. An error of one ends both with it, and so does Abort; both peers see a reset. Close ends both when all is sent that has come.
+// have the connections, with a nil error. An error of one ends both with it, and so does Abort; both peers see a reset. That of a peer which is not read at
+// the time, since the other takes nothing, is seen when it is read again. Close ends both when all is sent that has come.
 //
 // Handlers get OnClose, OnShutdown and what is posted, and no input; Write fails with ErrClosed, and CloseWrite does nothing. Pause ends, and
 // stops one direction when it is called anew. Deadlines and timeouts stay.

@@ -36,6 +36,7 @@ type relay struct {
 	reactor.Base
 	to       api.Addr
 	greeting string
+	unsent   atomic.Int64        // bytes that were not, of the connection with the most
 	took     string              // what is consumed, and answered by greeting, before it dials
 	ends     chan error          // what OnClose of either gets
 	open     func(*reactor.Conn) // what is done with the dialled connection before it is joined
@@ -44,6 +45,7 @@ type relay struct {
 
 func (r *relay) OnOpen(c *reactor.Conn) {
 	if r.took == "" {
+		c.Pause() // else more than MaxInput may come meanwhile
 		r.dial(c)
 	}
 }
@@ -70,8 +72,13 @@ func (r *relay) dial(c *reactor.Conn) {
 }
 
 func (r *relay) OnEOF(*reactor.Conn)                 {}
-func (r *relay) OnClose(_ *reactor.Ended, err error) { r.end(err) }
-func (r *relay) end(err error) {
+func (r *relay) OnClose(e *reactor.Ended, err error) { r.end(e, err) }
+func (r *relay) end(e *reactor.Ended, err error) {
+	for n := int64(e.Unsent()); ; {
+		if was := r.unsent.Load(); n <= was || r.unsent.CompareAndSwap(was, n) {
+			break
+		}
+	}
 	if r.ends != nil {
 		r.ends <- err
 	}
@@ -104,7 +111,7 @@ func (d *relayed) OnClose(e *reactor.Ended, err error) {
 	if !e.Opened() {
 		_ = d.client.Abort(err) // ErrClosed: it has ended itself
 	}
-	d.r.end(err)
+	d.r.end(e, err)
 }
 
 // upstream is a server of package net, on which serve gets each connection. It is told when that has returned.
@@ -294,44 +301,74 @@ func TestForwardEnded(t *testing.T) {
 	}
 }
 
-// With a peer that does not read, no more waits than the watermark and what was under way, and all of it comes in the end.
-func TestForwardSlow(t *testing.T) {
+// A peer that reads late gets all.
+func TestForwardLate(t *testing.T) {
 	eachJoin(t, func(t *testing.T, cfg reactor.Config) {
 		t.Parallel()
 		const total = 40 << 20
-		cfg.Buffers, cfg.BufferSize, cfg.WriteHigh = 16, 8192, 128<<10
-		goOn := make(chan bool)
-		sum := make(chan int64, 1)
-		to := upstream(t, func(nc *net.TCPConn) {
-			nc.SetReadBuffer(32 << 10)
-			<-goOn
-			n, _ := io.Copy(io.Discard, nc)
-			sum <- n
-		})
-		r := &relay{to: to, ends: make(chan error, 2)}
-		nc := dialTCP(t, serve(t, cfg, r))
-		nc.SetWriteBuffer(32 << 10)
-		var sent atomic.Int64
-		piece := make([]byte, 64<<10)
-		go func() {
-			for range total / len(piece) {
-				n, err := nc.Write(piece)
-				sent.Add(int64(n))
-				if err != nil {
-					return
-				}
-			}
-			nc.CloseWrite()
-		}()
-		stalled(t, &sent)
-		if n := sent.Load(); n > 24<<20 { // the buffers of four sockets take some, up to tcp_wmem and tcp_rmem
-			t.Errorf("%d bytes were taken for a peer that reads none", n)
-		}
-		close(goOn)
-		if n := <-sum; n != total {
+		f := newFlood(t, cfg, total)
+		f.goOn <- true
+		if n := <-f.got; n != total {
 			t.Errorf("%d of %d bytes came", n, total)
 		}
+		wantEnds(t, f.ends, 2, nil)
 	})
+}
+
+// For a peer that does not read no more waits than the watermark says, and what was under way.
+func TestForwardBounded(t *testing.T) {
+	eachJoin(t, func(t *testing.T, cfg reactor.Config) {
+		t.Parallel()
+		f := newFlood(t, cfg, 256<<20) // more than all sockets hold
+		f.goOn <- false
+		for range 2 {
+			select {
+			case <-f.ends:
+			case <-time.After(watchdog):
+				t.Fatal("a connection has not ended")
+			}
+		}
+		if n := f.unsent.Load(); n < 1<<10 || n > 512<<10 {
+			t.Errorf("%d bytes have waited to be forwarded, with a watermark of 128 KiB", n)
+		}
+	})
+}
+
+// flood is a client that sends, by way of a relay, to a peer that does not read before it is told to. All that there is room for has been sent.
+type flood struct {
+	*relay
+	client *net.TCPConn
+	goOn   chan bool  // true: it reads; false: it ends
+	got    chan int64 // bytes that came at the peer
+}
+
+func newFlood(t *testing.T, cfg reactor.Config, total int) *flood {
+	t.Helper()
+	f := &flood{goOn: make(chan bool), got: make(chan int64, 1)}
+	to := upstream(t, func(nc *net.TCPConn) {
+		if !<-f.goOn {
+			return // which is a reset, since there is input
+		}
+		n, _ := io.Copy(io.Discard, nc) // the test sees what is missing
+		f.got <- n
+	})
+	f.relay = &relay{to: to, ends: make(chan error, 2)}
+	cfg.Buffers, cfg.BufferSize, cfg.WriteHigh = 16, 8192, 128<<10
+	f.client = dialTCP(t, serve(t, cfg, f.relay))
+	var sent atomic.Int64
+	piece := make([]byte, 64<<10)
+	go func() {
+		for range total / len(piece) {
+			n, err := f.client.Write(piece)
+			sent.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+		_ = f.client.CloseWrite() // without it the peer waits, and the test sees that
+	}()
+	stalled(t, &sent)
+	return f
 }
 
 // stalled waits until a counter has not moved for a while.
