@@ -226,7 +226,7 @@ func TestKV(t *testing.T) {
 				}
 			}
 			got, err := io.ReadAll(conn)
-			const want = "+OK\r\n$3\r\na\x00b\r\n$-1\r\n-ERR there are SET key value and GET key\r\n-ERR Protocol error: invalid multibulk length\r\n"
+			const want = "+OK\r\n$3\r\na\x00b\r\n$0\r\n\r\n-ERR there are SET key value and GET key\r\n-ERR Protocol error: invalid multibulk length\r\n"
 			if err != nil || string(got) != want {
 				t.Errorf("%q, %v, want %q", got, err, want)
 			}

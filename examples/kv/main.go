@@ -43,10 +43,7 @@ func perform(out []byte, args [][]byte) []byte {
 	if string(args[0]) != "GET" || len(args) != 2 {
 		return resp.AppendError(out, "ERR there are SET key value and GET key")
 	}
-	if v, ok := keys[string(args[1])]; ok {
-		return resp.AppendBulkString(out, v)
-	}
-	return resp.AppendNull(out, resp.V2)
+	return resp.AppendBulkString(out, keys[string(args[1])])
 }
 
 func main() {

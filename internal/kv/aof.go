@@ -78,6 +78,9 @@ func openAOF(srv *Server) (*aof, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("kv: another server has the append-only file %s: %w", path, err), f.Close())
+	}
 	a := &aof{
 		srv: srv, file: f, policy: srv.opt.Fsync,
 		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),

@@ -355,6 +355,58 @@ func TestNoReplyTooEarly(t *testing.T) {
 	}
 }
 
+// TestBacklog: when the disk is slower than the clients, their replies wait for it with any policy, until it has caught up.
+func TestBacklog(t *testing.T) {
+	s := bare(t)
+	a := &aof{srv: s.srv, policy: FsyncEverySec, kick: make(chan struct{}, 1)}
+	large := make([]byte, backlogMax/4)
+	for range 3 {
+		s.durable = a.log(wordSet, []byte("k"), large)
+	}
+	if a.await(s) {
+		t.Error("the reply waits for less than the bound")
+	}
+	s.durable = a.log(wordSet, []byte("k"), large)
+	if !a.await(s) {
+		t.Fatal("the reply does not wait for more than the bound")
+	}
+	if !a.take() {
+		t.Fatal("nothing is to be written")
+	}
+	a.off += int64(len(a.batch))
+	if got := a.ready(); len(got) != 1 || got[0].s != s {
+		t.Errorf("%d replies go when all is written", len(got))
+	}
+	s.durable = a.log(wordDel, []byte("k"))
+	if a.await(s) {
+		t.Error("the next reply waits, and the disk has caught up")
+	}
+}
+
+// TestTwoServers: a file has one server.
+func TestTwoServers(t *testing.T) {
+	if !locks {
+		t.Skip("this system has no flock(2)")
+	}
+	path := write(t, nil)
+	srv, err := load(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(path, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "another server") {
+		t.Errorf("a second server: %v", err)
+	}
+	if err := srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if srv, err = load(path, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatalf("when the first has ended: %v", err)
+	}
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestNothingExpiresWhileLoading: what a change behind it has kept from expiring is there.
 func TestNothingExpiresWhileLoading(t *testing.T) {
 	b := append(wire("SET", "n", "41", "PXAT", "1"), wire("INCRBY", "n", "1")...)

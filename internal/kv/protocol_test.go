@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -401,6 +403,25 @@ func TestBounds(t *testing.T) {
 	big.send("SET", "k", strings.Repeat("v", 101))
 	if got := big.end(); got != "-ERR Protocol error: invalid bulk length\r\n" {
 		t.Errorf("a value that is too long: %q", got)
+	}
+}
+
+// TestRepliesThatAreTooLarge end the connection, with a file and without, and nothing else.
+func TestRepliesThatAreTooLarge(t *testing.T) {
+	for _, file := range []string{"", filepath.Join(t.TempDir(), "aof")} {
+		addr := start(t, Options{MaxValue: 100, MaxReply: 1000, AppendOnly: file, Fsync: FsyncAlways}, reactor.Config{}).addr
+		c, other := dial(t, addr), dial(t, addr)
+		c.want("+OK\r\n", "SET", "k", strings.Repeat("v", 100))
+		nine := []string{"MGET", "k", "k", "k", "k", "k", "k", "k", "k", "k"}
+		if got := c.do(nine...); len(got) != len("*9\r\n")+9*len("$100\r\n\r\n")+900 {
+			t.Errorf("nine values: %d bytes", len(got))
+		}
+		c.raw(append(wire("SET", "x", "v"), wire(append(nine, "k")...)...))
+		_ = c.conn.SetReadDeadline(time.Now().Add(watchdog / 4))                                       // of an open connection
+		if got, err := io.ReadAll(c.conn); errors.Is(err, os.ErrDeadlineExceeded) || len(got) > 1000 { // a reset is an end, too
+			t.Errorf("ten values: %d bytes, with a bound of 1000, and then %v", len(got), err)
+		}
+		other.want("$1\r\nv\r\n", "GET", "x")
 	}
 }
 

@@ -99,6 +99,25 @@ func TestAsRedis(t *testing.T) {
 	}
 }
 
+// TestBadInputAsRedis: what is no command is answered and ended as by Redis.
+func TestBadInputAsRedis(t *testing.T) {
+	theirs := redis(t)
+	ours := start(t, Options{MaxValue: 512 << 20}, reactor.Config{}).addr
+	for _, in := range []string{
+		"*2147483648\r\n", "*99999999999999999999\r\n", "*x\r\n", "*1x\r\n", "*+1\r\n", "*01\r\n", "*-0\r\n", "*\r\n", "* 1\r\n",
+		"*1\r\n$-1\r\n", "*1\r\n$x\r\n", "*1\r\n$\r\n", "*1\r\n$536870913\r\n", "*1\r\n$2147483648\r\n", "*1\r\n:1\r\n", "*1\r\nPING\r\n", "*1\r\n*1\r\n", "*1\r\n\xff\r\n",
+		"PING \"\r\n", "PING 'x\r\n", "PING \"x\"y\r\n", "PING 'x'y\r\n", "\"\r\n", strings.Repeat("x", 70<<10),
+	} {
+		in = "*0\r\n*-1\r\n\r\n*1\r\n$4\r\nPING\r\n" + in
+		a, b := dial(t, ours), dial(t, theirs)
+		a.raw([]byte(in))
+		b.raw([]byte(in))
+		if got, want := a.end(), b.end(); got != want {
+			t.Errorf("%q\n ours   %q\n theirs %q", short([]string{in}), got, want)
+		}
+	}
+}
+
 // near says whether two replies differ by what passes of time between the two: five seconds at most.
 func near(cmd, got, want string) bool {
 	var unit int64
