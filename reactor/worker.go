@@ -105,12 +105,14 @@ func (m *mailbox) called(unsent uint64) {
 		m.lent = event{}
 	}
 	c.trim()
+	again := c.asked&askAgain != 0
+	c.asked &^= askAgain
 	full := len(c.in) >= m.u.cfg.MaxInput
 	switch {
 	case len(c.in) == 0 || c.asked&(askJoin|askPause) != 0:
 	case full && unsent == 0:
 		m.failed = ErrInputFull // nothing can make that less
-	case full || unsent > uint64(m.u.cfg.WriteHigh):
+	case full || again || unsent > uint64(m.u.cfg.WriteHigh):
 		m.blocked = true
 	}
 }

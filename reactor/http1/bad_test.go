@@ -63,13 +63,17 @@ func TestBadRequests(t *testing.T) {
 
 // A header line of 10 MB is refused long before its end, the answer reaches a client that is still sending, and it is not kept.
 func TestHugeHeader(t *testing.T) {
+	size := 10 << 20
+	if raceEnabled {
+		size = 1 << 20 // the detector looks at each byte
+	}
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		cfg.Linger = watchdog
 		s := start(t, cfg, echoes, nil)
 		c := dial(t, s)
 		sent := make(chan int, 1)
 		go func() {
-			n, _ := io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nA: "+strings.Repeat("x", 10<<20)) // an error is as good as none
+			n, _ := io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nA: "+strings.Repeat("x", size)) // an error is as good as none
 			_ = c.Conn.(*net.TCPConn).CloseWrite()
 			sent <- n
 		}()
@@ -109,6 +113,7 @@ func trickle(t *testing.T, c *raw, begin string, each time.Duration) {
 func TestSlowSenders(t *testing.T) {
 	const soon = 50 * time.Millisecond
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		t.Parallel()
 		for _, tc := range []struct {
 			name, in string
 			o        http1.Options
@@ -131,7 +136,7 @@ func TestSlowSenders(t *testing.T) {
 			c.wantEnd()
 		})
 		t.Run("second head", func(t *testing.T) {
-			s := start(t, cfg, echoes, &http1.Options{HeaderTimeout: soon, IdleTimeout: time.Hour})
+			s := start(t, cfg, echoes, &http1.Options{HeaderTimeout: 2 * time.Second, IdleTimeout: time.Hour})
 			c := dial(t, s)
 			c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 			if res, _ := c.answer("GET"); res.StatusCode != 200 {
@@ -162,13 +167,14 @@ func TestSlowEnough(t *testing.T) {
 // A client that does not read loses its connection when the time for it is over.
 func TestStalledReader(t *testing.T) {
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		t.Parallel()
 		closed := make(chan error, 10)
 		srv := http1.New(func(w *http1.Response, r *http1.Request) {
 			if string(r.Path()) != "/big" {
 				echoes(w, r)
 				return
 			}
-			w.Body(make([]byte, 32<<20)) // more than the sockets hold
+			w.Body(make([]byte, 8<<20)) // more than the sockets hold
 		}, &http1.Options{WriteTimeout: 50 * time.Millisecond, MinRate: 1 << 30})
 		s, err := reactor.Start(cfg, watched{srv, closed})
 		if err != nil {
@@ -176,6 +182,7 @@ func TestStalledReader(t *testing.T) {
 		}
 		defer s.Shutdown(t.Context())
 		c := dial(t, s)
+		c.small()
 		c.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n")
 		select {
 		case err := <-closed:
@@ -207,10 +214,11 @@ func TestResets(t *testing.T) {
 				echoes(w, r)
 				return
 			}
-			w.Body(make([]byte, 4<<20))
+			w.Body(make([]byte, 1<<20))
 		}, nil)
-		for range 20 {
+		for range 5 {
 			c := dial(t, s)
+			c.small()
 			c.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\nGET /big HTTP/1.1\r\nHost: h\r\n\r\n")
 			if _, err := c.r.ReadByte(); err != nil {
 				t.Fatal(err)
@@ -225,11 +233,12 @@ func TestResets(t *testing.T) {
 }
 
 // halfOpen is how many connections have sent half a request. They need two files each, of this one process.
-const halfOpen = 100
+const halfOpen = 50
 
 func TestHalfRequests(t *testing.T) {
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
-		s := start(t, cfg, echoes, &http1.Options{HeaderTimeout: 300 * time.Millisecond})
+		t.Parallel()
+		s := start(t, cfg, echoes, &http1.Options{HeaderTimeout: 2 * time.Second})
 		conns := make([]*raw, halfOpen)
 		for i := range conns {
 			conns[i] = dial(t, s)
