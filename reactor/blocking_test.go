@@ -159,32 +159,40 @@ func TestBothWays(t *testing.T) {
 }
 
 // TestWatermark is the opposite: above the watermark nothing is read, and when the output is sent OnData is called for what was left.
+// Also when the sockets take all of it at once.
 func TestWatermark(t *testing.T) {
-	eachBlocking(t, func(t *testing.T, cfg reactor.Config) {
-		cfg.WriteHigh, cfg.WriteLow = 100_000, 10_000
-		r := newRecorder()
-		calls := 0
-		r.onData = func(c *reactor.Conn) {
-			if calls++; calls == 1 {
-				c.Next(1)
-				c.Write(make([]byte, big))
-				return
-			}
-			if c.Unsent() > cfg.WriteLow {
-				t.Errorf("OnData with %d bytes unsent", c.Unsent())
-			}
-			c.Write(c.Next(-1))
-		}
-		c := dial(t, serve(t, cfg, r))
-		send(t, c, "xyz")
-		if _, err := io.CopyN(io.Discard, c, big); err != nil {
-			t.Fatal(err)
-		}
-		got := make([]byte, 2)
-		if _, err := io.ReadFull(c, got); err != nil || string(got) != "yz" {
-			t.Errorf("read %q, %v", got, err)
-		}
+	t.Run("waits", func(t *testing.T) {
+		eachBlocking(t, func(t *testing.T, cfg reactor.Config) { testWatermark(t, cfg, big) })
 	})
+	t.Run("at once", func(t *testing.T) {
+		eachBlocking(t, func(t *testing.T, cfg reactor.Config) { testWatermark(t, cfg, 10_000) })
+	})
+}
+
+func testWatermark(t *testing.T, cfg reactor.Config, size int) {
+	cfg.WriteHigh, cfg.WriteLow = size/4, size/8
+	r := newRecorder()
+	calls := 0
+	r.onData = func(c *reactor.Conn) {
+		if calls++; calls == 1 {
+			c.Next(1)
+			c.Write(make([]byte, size))
+			return
+		}
+		if c.Unsent() > cfg.WriteLow {
+			t.Errorf("OnData with %d bytes unsent", c.Unsent())
+		}
+		c.Write(c.Next(-1))
+	}
+	c := dial(t, serve(t, cfg, r))
+	send(t, c, "xyz")
+	if _, err := io.CopyN(io.Discard, c, int64(size)); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 2)
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != "yz" {
+		t.Errorf("read %q, %v", got, err)
+	}
 }
 
 // TestEchoBlocking echoes much to several peers at once, each of which reads and writes at a time.
