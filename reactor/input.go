@@ -3,7 +3,8 @@ package reactor
 // Input lies in the leased buffer that the kernel has received into as long as a callback runs. What the callback leaves is
 // copied to the heap, so that a connection which has sent half a message holds no buffer.
 
-const heapMin = 4 << 10
+// heapMin is the least: half a request is short as a rule, and a thousand peers may stop there.
+const heapMin = 512
 
 // keep copies the rest of the input out of a buffer that is to be given back.
 func (c *Conn) keep() {
