@@ -115,6 +115,10 @@ func (m *mailbox) called(unsent uint64) {
 	case full || again || unsent > uint64(m.u.cfg.WriteHigh):
 		m.blocked = true
 	}
+	if c.asked&askAgain != 0 { // once: kept, it would stop the reading at each outcome
+		c.asked &^= askAgain
+		m.blocked = true
+	}
 }
 
 // giveBack gives the memory of input back.
