@@ -106,17 +106,13 @@ func (m *mailbox) called(unsent uint64) {
 	}
 	c.trim()
 	again := c.asked&askAgain != 0
-	c.asked &^= askAgain
+	c.asked &^= askAgain // once: kept, it would stop the reading at each outcome
 	full := len(c.in) >= m.u.cfg.MaxInput
 	switch {
 	case len(c.in) == 0 || c.asked&(askJoin|askPause) != 0:
 	case full && unsent == 0:
 		m.failed = ErrInputFull // nothing can make that less
 	case full || again || unsent > uint64(m.u.cfg.WriteHigh):
-		m.blocked = true
-	}
-	if c.asked&askAgain != 0 { // once: kept, it would stop the reading at each outcome
-		c.asked &^= askAgain
 		m.blocked = true
 	}
 }
