@@ -33,9 +33,8 @@ type blocking struct {
 
 // acceptor accepts on one address.
 type acceptor struct {
-	from   connSource
-	addr   net.Addr
-	resume chan struct{}
+	from connSource
+	addr net.Addr
 }
 
 // connSource is a listening socket.

@@ -213,14 +213,12 @@ func TestTimeoutsTakenBack(t *testing.T) {
 		cfg.OpenTimeout = time.Hour
 		r := newRecorder()
 		r.onOpen = func(c *reactor.Conn) { c.SetReadDeadline(time.Now().Add(time.Hour)) }
-		var passed func(c *reactor.Conn)
-		passed = func(c *reactor.Conn) {
+		r.onData = func(c *reactor.Conn) {
 			// The first one was to pass now. With it gone, the connection still answers.
 			c.SetReadDeadline(time.Time{})
 			c.SetWriteDeadline(time.Now().Add(time.Hour))
 			c.Write(c.Next(-1))
 		}
-		r.onData = passed
 		c := dial(t, serve(t, cfg, r))
 		for range 3 {
 			send(t, c, "x")

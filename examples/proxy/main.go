@@ -39,7 +39,11 @@ func (u *upstream) OnOpen(c *reactor.Conn) {
 	}
 }
 
-func (u *upstream) OnClose(_ *reactor.Ended, err error) { u.client.Abort(err) }
+func (u *upstream) OnClose(e *reactor.Ended, err error) {
+	if !e.Opened() { // else the end of one is that of the other, when all has been sent
+		u.client.Abort(err)
+	}
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
