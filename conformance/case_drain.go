@@ -44,7 +44,7 @@ var drainCases = []Case{
 	},
 	{
 		ID: "DRN-3", Name: "in a chain",
-		Explanation: "Drain on any operation of a chain concerns the whole chain: it starts when all before it has ended, and what is behind it when it has.",
+		Explanation: "Drain on any operation of a chain concerns the whole chain: it starts when all before it has ended, and what is behind it when it has, which is no drain.",
 		Requires:    api.FeatDrain | api.FeatChains,
 		Ops:         linkTimeoutOps,
 		Fn: func(t *T) {
@@ -52,10 +52,13 @@ var drainCases = []Case{
 				id := t.Submit(api.Timeout(farAway, 1))[0]
 				ops := linked(api.Link, api.Nop(2), api.Timeout(2*time.Millisecond, 3).With(api.TimeoutOK), api.Nop(4))
 				ops[at].Flags |= api.Drain
-				t.Submit(append(ops, api.Nop(5))...)
-				t.StillPending(1, 2, 3, 4, 5)
-				t.Want(api.Cancel(id, 6), 0)
-				t.Sequence(result{1, ecanceled}, result{2, 0}, result{3, etime}, result{4, 0}, result{5, 0})
+				ids := t.Submit(append(ops, api.Timeout(farAway, 5), api.Nop(6))...)
+				t.StillPending(1, 2, 3, 4, 5, 6)
+				t.Want(api.Cancel(id, 7), 0)
+				t.Sequence(result{1, ecanceled}, result{2, 0}, result{3, etime}, result{4, 0}, result{6, 0})
+				t.StillPending(5)
+				t.Want(api.Cancel(ids[3], 8), 0)
+				t.AwaitRes(5, ecanceled)
 			}
 		},
 	},

@@ -112,6 +112,8 @@ func beyondResult(o *rawOp, c *api.Completion) error {
 		}
 	case o.Code == api.OpRecv && o.Flags&api.Multishot != 0 && c.Res == -int32(unix.ENOBUFS) && isDatagram(o.FD):
 		return &beyondError{"only data ends a multishot that has no buffer (MSH-4)"}
+	case o.Code == api.OpLinkTimeout && (c.Res == -int32(unix.EALREADY) || c.Res == -int32(unix.ENOENT)) && o.at > 0 && !o.chain[o.at-1].ended:
+		return &beyondError{"a LinkTimeout does not find what is tried anew just then (LTO-1)"}
 	case (o.Code == api.OpFsync || o.Code == api.OpShutdown) && o.Flags&api.Link != 0 && c.Res < 0:
 		return &beyondError{"a failed fsync or shutdown breaks a chain (LNK-2)"}
 	}

@@ -38,19 +38,20 @@ type rawLine struct {
 
 type rawOp struct {
 	api.Op
-	ts    iouring.Timespec
-	chain []*rawOp
-	at    int // in the chain
-	line  rawLine
-	lined bool
-	given bool // to the kernel
-	stood bool // in its line, behind others
-	async bool // a drain has the kernel leave it to a worker
-	ended bool
-	late  bool     // its Deadline has come
-	extra int32    // what a cancel has ended that the kernel had not been given
-	by    []*rawOp // cancels of it that the kernel has answered with EALREADY
-	fails *rawOp   // of the first of a chain: which has broken it
+	ts      iouring.Timespec
+	chain   []*rawOp
+	at      int // in the chain
+	line    rawLine
+	lined   bool
+	given   bool // to the kernel
+	stood   bool // in its line, behind others
+	async   bool // a drain has the kernel leave it to a worker
+	ended   bool
+	late    bool     // its Deadline has come
+	tooLate bool     // a cancel: its target had ended, though the worker has not let go of it
+	extra   int32    // what a cancel has ended that the kernel had not been given
+	by      []*rawOp // cancels of it that the kernel has answered with EALREADY
+	fails   *rawOp   // of the first of a chain: which has broken it
 }
 
 // linked says whether something stands behind it in its chain.
@@ -168,6 +169,9 @@ func (r *rawRing) start() error {
 		if head.lined {
 			r.lines[head.line] = append(r.lines[head.line], chain)
 			if len(r.lines[head.line]) > 1 {
+				if r.draining() {
+					continue // it has not started
+				}
 				stood := head.stood
 				head.stood = true
 				switch { // what is told at once, whoever's turn it is (STR-5, BUF-3)
@@ -246,7 +250,7 @@ func (r *rawRing) give(chain []*rawOp) error {
 		}
 		q.UserData = uint64(o.ID.Slot())
 		o.given, o.async = true, r.drained
-		if o.Flags&api.Drain != 0 {
+		if o.at == 0 && o.drained() { // on another one it would make a drain of what follows the chain, too (DRN-3)
 			q.Flags |= iouring.IOSQE_IO_DRAIN
 		}
 		if o.Flags&api.Link != 0 {
@@ -267,11 +271,8 @@ func (r *rawRing) undrain(chain []*rawOp) error {
 		if r.flying > 0 {
 			return &beyondError{"behind a drain that has ended the kernel goes on to hold up what comes (DRN-2)"}
 		}
-		// Two, for a drain inside of a chain makes what follows a drain, too.
-		for range 2 {
-			if err := r.nop(); err != nil {
-				return err
-			}
+		if err := r.nop(); err != nil {
+			return err
 		}
 		r.drained = false
 	}
@@ -393,7 +394,9 @@ func (r *rawRing) encodeCancel(q *iouring.SQE, o *rawOp) {
 	case r.dropLines(func(t *rawOp) bool { return t.ID == o.Target }) > 0:
 		q.PrepNop() // there is nothing more to it
 	default:
-		q.PrepCancel(uint64(o.Target.Slot()), 0)
+		t := o.Target.Slot()
+		o.tooLate = int(t) < len(r.ops) && t > 0 && r.ops[t].ended
+		q.PrepCancel(uint64(t), 0)
 	}
 }
 
@@ -490,7 +493,9 @@ func (r *rawRing) completed(o *rawOp, cqe *iouring.CQE) error {
 			t.by = append(t.by, o)
 			return nil
 		}
-		c.Res = 0
+		if c.Res = 0; o.tooLate {
+			c.Res = -int32(unix.ENOENT)
+		}
 	}
 	if !c.More() {
 		r.ends(o)

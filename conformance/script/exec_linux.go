@@ -378,8 +378,10 @@ func (r *run) left(o *object) error {
 		if err != nil {
 			return err
 		}
-		if o.stalled() {
-			r.say("  %s has got all: %v, %s", o.Peer, o.sent == o.taken || o.broken, end)
+		if o.stalled() && o.broken { // the reset may have overtaken what was sent, and the end of it
+			r.say("  %s has got some of it", o.Peer)
+		} else if o.stalled() {
+			r.say("  %s has got all: %v, %s", o.Peer, o.sent == o.taken, end)
 		} else {
 			r.say("  %s gets %s, %s", o.Peer, show(b), end)
 		}

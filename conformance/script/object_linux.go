@@ -22,6 +22,9 @@ type object struct {
 	sent   int   // bytes that operations have sent
 	taken  int   // bytes that the peer has read
 	broken bool  // what was sent may never arrive
+	part   bool  // something huge has been stopped, and the peer has not read all of it since
+	noIn   bool  // it has been shut down for reading
+	noOut  bool  // and for writing
 
 	written   int    // datagrams by the peer
 	received  int    // of these, by operations
@@ -99,6 +102,12 @@ func (o *object) free() {
 func (o *object) closed() {
 	o.fd = -1
 	o.broken = o.broken || o.Kind == TCP && o.huge && o.put > 0
+}
+
+// shut notes that the engine's end has been shut down.
+func (o *object) shut(how string) {
+	o.noIn = o.noIn || how != "wr"
+	o.noOut = o.noOut || how != "rd"
 }
 
 // tcpPair is a connection over the loopback interface.
@@ -284,6 +293,8 @@ func (o *object) write(n int) string {
 	}
 	o.put += got
 	o.written++
+	// It is answered by a reset if nobody can receive it any more.
+	o.broken = o.broken || o.Kind == TCP && o.huge && o.noIn && o.noOut
 	return fmt.Sprint(got)
 }
 

@@ -17,6 +17,9 @@ func (r *run) races(list []Op) string {
 			return fmt.Sprintf("which of two directions of %s is told of its error", o.Name)
 		}
 	}
+	if o := r.fills(list); o != nil {
+		return fmt.Sprintf("whether there is room for %d beside something huge", o.Tag)
+	}
 	if g := r.scarce(list); g != "" {
 		return "which of two operations gets the last buffer of " + g
 	}
@@ -32,6 +35,31 @@ func (r *run) races(list []Op) string {
 		}
 	}
 	return r.ends(list)
+}
+
+// fills is an operation of which it is luck whether there is room for it: it sends on a TCP socket behind something huge that was stopped, or
+// begins only when something huge may have been. How much has left for the peer by then is a matter of time.
+func (r *run) fills(list []Op) *Op {
+	for i := range list {
+		o := r.objects[list[i].On]
+		if list[i].N != Huge || o.Kind != TCP {
+			continue
+		}
+		if o.part {
+			return &list[i]
+		}
+		for _, q := range r.pending {
+			if q.on == o && q.Verb.info().out && r.held(q) {
+				return q.Op
+			}
+		}
+		for j := range list {
+			if j != i && list[j].On == o.Name && list[j].Verb.info().out && (j > i || headOf(list, j) != j || list[j].Flags&DrainOp != 0) {
+				return &list[j]
+			}
+		}
+	}
+	return nil
 }
 
 // scarce is a group of which several operations of the list, or one of it and one that is held, may take the last buffer.
@@ -142,7 +170,7 @@ func (r *run) letGo(list []Op) string {
 			if o.on != nil && o.on.Kind == File && list[i].On == o.On && (o.Verb == WriteOp || list[i].Verb == WriteOp) {
 				return fmt.Sprintf("%d may be let go while %d is done", o.Tag, list[i].Tag)
 			}
-			if o.Verb.info().stops && r.touches(o.Op, &list[i]) {
+			if o.Verb.info().stops && r.touches(list, o.Op, &list[i]) {
 				return fmt.Sprintf("%d ends others when its turn comes", o.Tag)
 			}
 		}
@@ -359,7 +387,7 @@ func onBehind(list []Op, on string) bool {
 func (r *run) clash(list []Op, i, j int) string {
 	o, q := &list[i], &list[j]
 	late := j < i || headOf(list, i) != i || o.Flags&DrainOp != 0 // o begins when q may have begun
-	if i == j || !r.touches(o, q) {
+	if i == j || !r.touches(list, o, q) {
 		return ""
 	}
 	switch {
@@ -374,18 +402,28 @@ func (r *run) clash(list []Op, i, j int) string {
 }
 
 // touches says whether o may end q, or is about the same file.
-func (r *run) touches(o, q *Op) bool {
+func (r *run) touches(list []Op, o, q *Op) bool {
+	stops := q.Verb.info().stops
 	switch o.Verb {
 	case CancelAny:
 		return true
 	case Cancel, Remove:
-		if q.Tag == o.Of || q.Of == o.Of && q.Verb.info().stops {
-			return true
-		}
-		t := r.ops[o.Of]
-		return t != nil && t.On != "" && t.On == q.On && q.Verb.info().stops
+		return q.Tag == o.Of || stops && (q.Of == o.Of || q.On != "" && q.On == r.target(list, o))
 	}
-	return o.On == q.On
+	return o.On == q.On || stops && o.On == r.target(list, q)
+}
+
+// target is the object of what a cancel is for, which may be in the list, too, "" if there is none.
+func (r *run) target(list []Op, o *Op) string {
+	for i := range list {
+		if o.Of == list[i].Tag {
+			return list[i].On
+		}
+	}
+	if t := r.ops[o.Of]; t != nil {
+		return t.On
+	}
+	return ""
 }
 
 // begins says whether an operation that has its turn has something to do.

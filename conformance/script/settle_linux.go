@@ -86,6 +86,7 @@ func (r *run) drainAll(o *object) error {
 			isReady(o.peer, unix.POLLIN, 1) // more is on its way
 			continue
 		}
+		o.part = false
 		if o.huge {
 			r.say("  peer: all of it, %s", end)
 		} else {
@@ -174,6 +175,8 @@ func (r *run) succeeded(o *op) {
 	case o.on == nil:
 	case o.Verb == Close:
 		o.on.closed()
+	case o.Verb == Shutdown:
+		o.on.shut(o.How)
 	case o.Verb.info().out:
 		o.on.sent += o.N
 		o.on.datagrams++
@@ -339,6 +342,7 @@ func (r *run) result(o *op, c *api.Completion) string {
 		if c.Res == Huge {
 			return "all"
 		}
+		o.on.part = true
 		return "part"
 	case o.Verb == LinkTimeout && c.Res == -int32(unix.ETIME):
 		return "fired"
@@ -359,6 +363,8 @@ func (r *run) result(o *op, c *api.Completion) string {
 		return fmt.Sprintf("%#x", c.Res)
 	case o.Verb == Close:
 		o.on.closed()
+	case o.Verb == Shutdown && c.Res == 0:
+		o.on.shut(o.How)
 	}
 	return fmt.Sprint(c.Res)
 }
