@@ -64,7 +64,9 @@ func (l *loop) acceptDone(i uint32, done *api.Completion) {
 		l.srv.wanted.Add(1)
 		l.unpark() // a connection may have ended between the two
 	default:
+		l.armAccept(int(i)) // first: OnOpen may panic, and what is behind it is not done then
 		l.place(fd)
+		return
 	}
 	l.armAccept(int(i))
 }
@@ -95,6 +97,7 @@ func (l *loop) unpark() {
 			l.srv.wanted.Add(-1)
 			fd := ln.parked[0]
 			ln.parked = ln.parked[:copy(ln.parked, ln.parked[1:])]
+			l.armAccept(i) // first, as in acceptDone; listeners behind this one have their turn when the connection ends
 			l.place(fd)
 		}
 		l.armAccept(i)
@@ -134,6 +137,9 @@ func (l *loop) opened(c *Conn) {
 	c.io.active = l.now
 	l.srv.options(c)
 	l.up.open(c)
+	if l.stopping { // it was being dialled when stop told all others
+		l.tellShutdown(c)
+	}
 	l.read(c)
 	l.arm(c)
 }
@@ -157,10 +163,14 @@ func (l *loop) stop() {
 	}
 	for _, c := range l.conns {
 		if c != nil && c.io.is(stOpened) && !c.gone.Load() {
-			_ = l.post(&note{c: c, fn: onShutdown}) // ErrClosed: OnClose tells
+			l.tellShutdown(c)
 		}
 	}
 	l.checkQuit()
+}
+
+func (l *loop) tellShutdown(c *Conn) {
+	_ = l.post(&note{c: c, fn: onShutdown}) // ErrClosed: OnClose tells
 }
 
 func onShutdown(c *Conn) { c.handler.OnShutdown(c) }

@@ -179,6 +179,7 @@ func (b *blocking) start(o *runner) {
 	b.runners[o] = struct{}{}
 	if b.stopping {
 		o.tell(onShutdown)
+		o.aborted.Store(b.dialling.Err() != nil) // else abort finds it
 	}
 	b.work.Add(1)
 	b.mu.Unlock()

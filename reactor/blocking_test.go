@@ -41,11 +41,23 @@ func eachStrand(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
 // noneLeft wants as many goroutines and files at the end of the test as now, and not many more threads.
 func noneLeft(t *testing.T) {
 	t.Helper()
+	startPoller(t)
 	goroutines, files := runtime.NumGoroutine(), entries("/proc/self/fd")
 	t.Cleanup(func() {
 		until(t, "goroutines are left", func() bool { return runtime.NumGoroutine() <= goroutines })
 		until(t, "files are left", func() bool { return entries("/proc/self/fd") <= files })
 	})
+}
+
+// startPoller has the runtime open the files of its own poller, which it does when it needs them first, and never closes.
+func startPoller(t *testing.T) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	w.Close()
 }
 
 // entries is how many entries a directory has, 0 where there is none.
@@ -524,6 +536,30 @@ func TestDialUnanswered(t *testing.T) {
 		}
 		if e := r.wait(t, "close"); !errors.Is(e.err, reactor.ErrShutdown) {
 			t.Errorf("a dial when the server ends: %v", e.err)
+		}
+	})
+}
+
+// TestSlowHandler has a handler work for longer than the connection may be idle: its answer is the sign that it is not.
+func TestSlowHandler(t *testing.T) {
+	eachStrand(t, func(t *testing.T, cfg reactor.Config) {
+		t.Parallel()
+		cfg.IdleTimeout = 2 * time.Second
+		r := newRecorder()
+		slow := true
+		r.onData = func(c *reactor.Conn) {
+			if slow {
+				<-time.After(cfg.IdleTimeout + cfg.IdleTimeout/4) // its work
+			}
+			slow = false
+			c.Write(c.Next(-1))
+		}
+		c := dial(t, serve(t, cfg, r))
+		for range 2 {
+			send(t, c, "x")
+			if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

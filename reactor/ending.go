@@ -58,7 +58,7 @@ func (l *loop) finish(c *Conn) {
 		return
 	}
 	c.io.set(stLingering)
-	c.io.lingerBy = l.now.Add(l.cfg.Linger)
+	c.io.lingerBy = api.Now().Add(l.cfg.Linger) // a handler may have taken long
 	if !c.io.is(stShut) {
 		l.shutdown(c)
 	}

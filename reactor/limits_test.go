@@ -609,3 +609,25 @@ func TestConfigErrors(t *testing.T) {
 		t.Error("no error for a backend that does not exist")
 	}
 }
+
+// TestDialWhileShuttingDown wants connections that are there only when the shutdown has begun to be told of it, too.
+func TestDialWhileShuttingDown(t *testing.T) {
+	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		s := serve(t, cfg, newRecorder())
+		for range 4 {
+			if err := s.Dial(context.Background(), "tcp://"+ln.Addr().String(), newRecorder(), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), watchdog)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}

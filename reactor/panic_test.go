@@ -5,6 +5,7 @@ package reactor_test
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
@@ -156,6 +157,25 @@ func TestTickPanics(t *testing.T) {
 		s.shutdown(watchdog)
 		if !strings.Contains(s.log.String(), "a tick") {
 			t.Error("it is not in the log")
+		}
+	})
+}
+
+// TestPanicInOnOpen has OnOpen panic where one connection may be open at a time: the next must be accepted all the same.
+func TestPanicInOnOpen(t *testing.T) {
+	table(t, arrangements(), func(t *testing.T, cfg reactor.Config) {
+		cfg.MaxConns = 1
+		cfg.Log = slog.New(slog.DiscardHandler)
+		r := newRecorder()
+		r.onOpen = func(*reactor.Conn) { panic(errFault) }
+		s := serve(t, cfg, r)
+		for range 4 { // some wait while others are open
+			dial(t, s)
+		}
+		for range 4 {
+			if e := r.wait(t, "close"); !errors.Is(e.err, errFault) {
+				t.Errorf("OnClose got %v", e.err)
+			}
 		}
 	})
 }

@@ -359,3 +359,42 @@ func TestMaxInput(t *testing.T) {
 		}
 	})
 }
+
+// lastLeft is a handler that waits while there is much output, and else echoes all but the last byte of what it has.
+type lastLeft struct {
+	reactor.Base
+	calls atomic.Int64
+}
+
+func (h *lastLeft) OnData(c *reactor.Conn) {
+	h.calls.Add(1)
+	if c.Buffered() > 0 && c.Peek(1)[0] == '!' {
+		c.Discard(1)
+		c.Write(make([]byte, big))
+	}
+	if n := c.Buffered(); n > 1 && !c.Full() {
+		c.Write(c.Next(n - 1))
+	}
+}
+
+// TestFullOnce wants Full to ask for one more call of OnData, and not for one after the other from then on.
+func TestFullOnce(t *testing.T) {
+	table(t, arrangements(), func(t *testing.T, cfg reactor.Config) {
+		h := &lastLeft{}
+		c := dial(t, serve(t, cfg, h))
+		send(t, c, "!xy")
+		if _, err := io.CopyN(io.Discard, c, big+1); err != nil {
+			t.Fatal(err)
+		}
+		const trips = 200
+		for range trips {
+			send(t, c, "z")
+			if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := h.calls.Load(); n > trips+10 {
+			t.Errorf("OnData was called %d times", n)
+		}
+	})
+}

@@ -278,7 +278,7 @@ func (o *runner) send() (full bool) {
 		}
 		n, err := o.push()
 		if n > 0 {
-			c.io.active = o.now
+			c.io.active = o.time()
 			c.io.sentBytes += uint64(n)
 			c.sent.Store(min(c.io.sentBytes, c.io.written))
 			if o.joint != nil {
@@ -293,6 +293,14 @@ func (o *runner) send() (full bool) {
 		}
 	}
 	return false
+}
+
+// time is when something went: handlers may have taken long since o.now.
+func (o *runner) time() api.Instant {
+	if o.set.cfg.IdleTimeout > 0 { // else nobody asks
+		o.now = api.Now()
+	}
+	return o.now
 }
 
 // next takes the next item of the output.
@@ -400,7 +408,7 @@ func (o *runner) finish() {
 		return
 	}
 	c.io.set(stLingering)
-	c.io.lingerBy = o.now.Add(o.set.cfg.Linger)
+	c.io.lingerBy = api.Now().Add(o.set.cfg.Linger) // a handler may have taken long
 	if !c.io.is(stShut) {
 		o.shut()
 	}
