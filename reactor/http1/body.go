@@ -151,6 +151,7 @@ func (b *bodyReader) trailers(r *Request, in []byte, lim *Limits) (int, error) {
 	if len(in) > lim.MaxHeaderBytes {
 		return 0, errHeadLong
 	}
+	r.tail, r.trailers = nil, r.trailers[:0] // in is not valid for long
 	return 0, ErrMore
 }
 

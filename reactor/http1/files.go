@@ -43,7 +43,7 @@ func (f *FileServer) Handle(w *Response, r *Request) {
 	file, info := f.open(name)
 	if info != nil && info.IsDir() {
 		_ = file.Close() // it was only to be read
-		if !strings.HasSuffix(string(r.Path()), "/") {
+		if p := r.Path(); len(p) > 0 && p[len(p)-1] != '/' {
 			w.Header("Location", location(r))
 			w.Error(301, "")
 			return
@@ -77,7 +77,10 @@ func (f *FileServer) open(name string) (*os.File, os.FileInfo) {
 
 // fileName is the file that the path of a target names, relative to the root.
 func fileName(p []byte) (name string, ok bool) {
-	if len(p) == 0 || p[0] != '/' {
+	if len(p) == 0 { // of http://host, which is that of http://host/
+		return ".", true
+	}
+	if p[0] != '/' {
 		return "", false
 	}
 	b := make([]byte, 0, len(p))

@@ -86,6 +86,8 @@ func TestFiles(t *testing.T) {
 			{"GET /sub/../a.txt", 200, "0123456789", ""},
 			{"GET //a.txt", 200, "0123456789", ""},
 			{"GET http://h/a.txt", 200, "0123456789", ""},
+			{"GET http://h", 200, "top", ""},
+			{"GET http://h?q", 200, "top", ""},
 			{"GET /sub?q", 301, "301 Moved Permanently\n", "Location: ./sub/?q"},
 			{"GET //h//sub/..", 404, "404 Not Found\n", ""},
 			{"GET /bare/", 404, "404 Not Found\n", ""},

@@ -17,7 +17,8 @@ type exchange struct {
 	head    []byte      // a copy of the head, when the body comes later
 	buf     []byte      // bytes of the body that no handler has had yet
 	fn      BodyFunc    // gets the body
-	began   api.Instant // when the head was there
+	began   api.Instant // when the head was there, later by the time that the handler has let the body wait
+	since   api.Instant // when it was put off
 	turn    uint64      // which Later is valid
 	waiting bool        // put off by Later
 	due     bool        // the handler has all of the request
@@ -62,7 +63,7 @@ func (s *Server) beginBody(c *reactor.Conn, st *conn, x *exchange, in []byte, he
 	if x.req.length > s.opt.BufferBody {
 		s.stream(c, st, x)
 	}
-	if x.req.seen&sawContinue != 0 && len(in) == head && !st.over {
+	if x.req.seen&sawContinue != 0 && len(in) == head && !st.over && !x.due && !x.w.begun {
 		s.write(c, st, continue100)
 	}
 	return head, !st.over
@@ -110,6 +111,9 @@ func (s *Server) more(c *reactor.Conn, st *conn, in []byte, now api.Instant) (us
 			return used, false
 		}
 		x.read += int64(len(piece))
+		if x.fn != nil && x.body.state == bodyDone && len(x.req.trailers) > 0 {
+			x.req.tail = bytes.Clone(x.req.tail[:used]) // the request stays valid when the answer is put off
+		}
 	}
 	if x.fn == nil {
 		x.buf = append(x.buf, piece...)
@@ -145,16 +149,19 @@ func (s *Server) deliver(c *reactor.Conn, st *conn, x *exchange, piece []byte) {
 	}
 }
 
-// handled is what follows a call of a handler: the answer, unless it is put off or the rest of the body comes first.
+// handled is what follows a call of a handler: the answer, unless it is put off or the rest of the body comes first. Then what was given to Body is copied, since it
+// may be of the input, and need not outlive the call in any case.
 func (s *Server) handled(c *reactor.Conn, st *conn, x *exchange) {
 	switch {
 	case x.w.later:
+		x.w.settleBody()
 		x.w.later = false
-		x.waiting = true
+		x.waiting, x.since = true, x.w.now
 		x.w.c = nil
 		st.x = x
 		return
 	case !x.due && !x.w.enough:
+		x.w.settleBody()
 		return
 	case x.body.state != bodyDone:
 		x.w.close = true // where the next request begins is not known
@@ -175,6 +182,7 @@ func (s *Server) goOn(c *reactor.Conn, st *conn, x *exchange, fn func(*Response)
 	x.waiting = false
 	x.turn++
 	x.w.c, x.w.now = c, api.Now()
+	x.began = x.began.Add(x.w.now.Sub(x.since)) // it was not the client that the body has waited for
 	unsent := c.Unsent()
 	fn(&x.w)
 	s.handled(c, st, x)

@@ -184,7 +184,6 @@ var crlf = []byte("\r\n")
 // end sends what is left of a body in parts, and its end.
 func (w *Response) end() error {
 	w.settleBody()
-	w.dropFile() // SendFile behind Flush has nowhere to go
 	if err := w.send(); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"os"
 	"strconv"
 
@@ -8,8 +9,11 @@ import (
 	"github.com/sluiceio/sluice/reactor"
 )
 
+// errBegun says that the head of an answer is sent already.
+var errBegun = errors.New("http1: the head of the answer is sent already")
+
 // Response is the answer to a request. Its methods must be called in the handler, or in a function given to Later.Do, and nowhere else. What is not said is 200, with
-// an empty body. Content-Length, Transfer-Encoding, Connection and Date are the server's.
+// an empty body. Content-Length, Transfer-Encoding, Connection and Date are the server's. Once Flush has sent the head, what would change it has no effect.
 type Response struct {
 	s      *Server
 	c      *reactor.Conn
@@ -62,7 +66,7 @@ func (w *Response) touched() bool {
 
 // Status sets the status, from 200 to 999.
 func (w *Response) Status(code int) {
-	if 200 <= code && code <= 999 {
+	if 200 <= code && code <= 999 && !w.begun { // whether there is a body was decided with the head
 		w.status = code
 	}
 }
@@ -116,7 +120,11 @@ func (w *Response) Close() { w.close = true }
 
 // Length declares the length of a body that is sent by Flush, so that it is not chunked, or of one that is not sent: of an answer to HEAD, or a 304.
 // A body that turns out to be of another length ends the connection.
-func (w *Response) Length(n int64) { w.length = n }
+func (w *Response) Length(n int64) {
+	if !w.begun {
+		w.length = n
+	}
+}
 
 // Write adds to the body. It copies p, and returns no error.
 func (w *Response) Write(p []byte) (int, error) {
@@ -152,9 +160,14 @@ func (w *Response) BodyString(p string) {
 	w.buf, w.body, w.text = w.buf[:0], nil, p
 }
 
-// SendFile makes n bytes of a file from off on the body, in place of what was written and not flushed; as many as there are if n is negative. It takes the file over, and
-// closes it when it is sent or not needed, and with an error too: that of Stat, if n is negative.
+// SendFile makes n bytes of a file from off on the body, in place of what was written and not flushed; as many as there are if n is negative. What is written later is not
+// sent, unless Body replaces the file. It takes the file over, and closes it when it is sent or not needed, and with an error too: that of Stat, if n is negative,
+// and one behind Flush.
 func (w *Response) SendFile(f *os.File, off, n int64) error {
+	if w.begun {
+		_ = f.Close() // it was only to be read
+		return errBegun
+	}
 	w.Body(nil)
 	if n < 0 {
 		fi, err := f.Stat()
@@ -193,14 +206,23 @@ func (w *Response) Error(code int, why string) {
 func (w *Response) Enough() { w.enough = true }
 
 // Unsent is how many bytes of answers the connection has not sent yet.
-func (w *Response) Unsent() int { return w.c.Unsent() }
+func (w *Response) Unsent() int {
+	if w.c == nil {
+		return 0
+	}
+	return w.c.Unsent()
+}
 
-// RemoteAddr and other things of the connection are the reactor's. It must not be written to, read from, or closed, and not kept.
+// Conn is the connection, for RemoteAddr and other things that are the reactor's. It must not be written to, read from, or closed, and not kept, and its Context is the
+// server's. It may be nil in a BodyFunc that is told that there is nobody to answer.
 func (w *Response) Conn() *reactor.Conn { return w.c }
 
 // Later puts the answer off: it is not sent when the handler returns, and requests behind it wait, until Later.Do is called, which any goroutine may do. What was
 // written so far stays. The Request is not valid any more then: take what is needed of it, or a Clone.
 func (w *Response) Later() Later {
+	if w.c == nil { // the connection has ended
+		return Later{}
+	}
 	w.later = true
 	w.x.turn++
 	return Later{w.s, w.c.Remote(), w.x, w.x.turn}
@@ -232,6 +254,9 @@ func (l Later) Open() bool { return l.conn.Open() }
 // Flush sends what was written so far: with the head, if that is not sent yet, and as a chunk, unless Length was called before. An HTTP/1.0 client gets a body that ends with the connection. Errors:
 // those of reactor.Conn.Write.
 func (w *Response) Flush() error {
+	if w.c == nil { // the connection has ended
+		return reactor.ErrClosed
+	}
 	w.settleBody()
 	if w.file != nil {
 		return nil // it is sent as a whole

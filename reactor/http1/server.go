@@ -171,8 +171,9 @@ func (s *Server) OnClose(e *reactor.Ended, _ error) {
 	// It is not used anew: a Later may point to it.
 	x := st.x
 	st.x = nil
-	x.w.dropFile()
+	x.w.c = nil
 	s.lost(x)
+	x.w.dropFile()
 }
 
 // OnTick does nothing.
@@ -308,9 +309,9 @@ func (s *Server) outgoing(c *reactor.Conn, st *conn, now api.Instant, before int
 	}
 }
 
-// worth is the time that n bytes may take.
+// worth is the time that n bytes may take, up to some 34 years.
 func (s *Server) worth(n int64) time.Duration {
-	return time.Duration(min(n, 1<<45)) * (time.Second / time.Duration(min(s.opt.MinRate, 1e9)))
+	return time.Duration(min(float64(n)/float64(s.opt.MinRate), 1<<30) * float64(time.Second))
 }
 
 func slackOf(timeout time.Duration) time.Duration { return min(timeout/slackPart, slackMax) }
