@@ -249,7 +249,8 @@ func (a *aof) last() {
 	}
 }
 
-// take takes what there is to be written, unless the batch before could not be: then it is still pending, and the next tick comes back for it. It returns false when nothing may be written any more.
+// take takes what there is to be written, unless the batch before could not be: then that is tried again, and ready comes back for what is behind it.
+// It returns false when nothing may be written any more.
 func (a *aof) take() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -374,6 +375,7 @@ func (a *aof) ready() []waiter {
 		a.srv.opt.Log.Info("kv: the append-only file is written again", "path", a.srv.opt.AppendOnly)
 		a.err = nil
 		a.broken.Store(false)
+		a.poke() // for what has come since: its own poke has found the batch that could not be written
 	}
 	a.settled = a.off
 	a.told = a.told[:0]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/sluiceio/sluice/reactor/resp"
 )
@@ -79,7 +80,7 @@ func (s *session) conditions() (f conditions, ok bool) {
 		case is(arg, "lt"):
 			f |= onlyLess
 		default:
-			s.fail("ERR Unsupported option " + clip(arg, len(arg)))
+			s.fail("ERR Unsupported option " + strings.TrimRight(clip(arg, len(arg)), "\r\n"))
 			return 0, false
 		}
 	}

@@ -79,10 +79,11 @@ func (p *Parser) word(line []byte, i int) (word []byte, next int, ok bool) {
 			i++
 			continue
 		}
-		// A closing quote must end the word.
+		// A closing quote ends the word, and must have a space behind it.
 		if !ok || i < len(line) && !isSpace(line[i]) {
 			return nil, 0, false
 		}
+		break
 	}
 	to := len(p.scratch)
 	return p.scratch[from:to:to], i, true

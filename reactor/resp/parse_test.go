@@ -65,6 +65,7 @@ func TestCommands(t *testing.T) {
 		{"inline escapes", `ECHO "\x41\n\r\t\a\b\\\"\q" '\'\n'` + "\r\n", [][]string{words("ECHO", "A\n\r\t\a\b\\\"q", `'\n`)}, 0},
 		{"inline half an escape", `ECHO "\x4"` + "\r\n", [][]string{words("ECHO", "x4")}, 0},
 		{"inline quotes in a word", `ECHO a"b"` + "\r\n", [][]string{words("ECHO", "ab")}, 0},
+		{"inline quotes before a vertical tab", "ECHO \"a\"\vb 'c'\fd\r\n", [][]string{words("ECHO", "a", "b", "c", "d")}, 0},
 		{"inline two with quotes", "ECHO 'aaaa'\r\nECHO \"bbbb\"\r\n", [][]string{words("ECHO", "aaaa"), words("ECHO", "bbbb")}, 0},
 		{"inline incomplete", "PING", nil, 4},
 		{"inline behind an array", "*1\r\n$1\r\nx\r\ny\r\n", [][]string{words("x"), words("y")}, 0},
