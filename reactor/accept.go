@@ -119,7 +119,11 @@ func (l *loop) place(fd int32) {
 
 // take makes a connection of an fd.
 func (l *loop) take(fd int32) {
-	if l.stopping {
+	full := l.open >= l.openMost
+	if full && l.failed.Add(1) == 1 {
+		l.cfg.Log.Warn("reactor: connections are closed at once, for want of Config.Engine.MaxInFlight", "open", l.open)
+	}
+	if full || l.stopping {
 		sysx.Close(fd)
 		l.srv.release()
 		return

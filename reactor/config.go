@@ -29,7 +29,8 @@ type Config struct {
 	Variant Variant
 	// Backend is the name of a backend or "auto". Default: "auto". The variants without an engine ignore it.
 	Backend string
-	// Engine are the options of the engines. Its Strategy is set from Wait. nil: the defaults.
+	// Engine are the options of the engines. Its Strategy is set from Wait, and its MaxInFlight is 2^20 by default: a loop has no more connections than half of
+	// that, as each may have a receive and a send in flight for as long as the peer likes. It closes what is accepted beyond. nil: the defaults.
 	Engine *api.Options
 	// Wait is how loops wait. Default: Block, and Park for the variants with workers.
 	Wait api.Strategy

@@ -26,6 +26,11 @@ func (l *loop) connect(to api.Addr, h Handler, value any) {
 		l.refuse(c)
 		return
 	}
+	if l.open >= l.openMost {
+		c.io.err = api.ErrQueueFull
+		l.refuse(c)
+		return
+	}
 	fd, errno := sysx.Socket(family(to), sockStream, 0)
 	if errno != 0 {
 		c.io.err = os.NewSyscallError("socket", errno)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/backend"
 	"github.com/sluiceio/sluice/reactor"
 )
@@ -630,4 +632,51 @@ func TestDialWhileShuttingDown(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestFewInFlight has more connections than the engine may have operations in flight for. Those that are too many are closed, and the
+// others are served, though none of their peers reads.
+func TestFewInFlight(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		cfg.Engine = &api.Options{MaxInFlight: 8} // one to accept, two for each of three connections, and one
+		cfg.Loops = 1
+		cfg.Log = slog.New(slog.DiscardHandler)
+		r := newRecorder()
+		r.onData = bigAnswer
+		s := serve(t, cfg, r)
+		var list []net.Conn
+		for range 3 {
+			c := dial(t, s)
+			r.wait(t, "open")
+			send(t, c, "x")
+			r.wait(t, "data") // the answer is more than the sockets hold
+			list = append(list, c)
+		}
+		for range 3 {
+			wantEnd(t, dial(t, s))
+		}
+		if err := s.Dial(context.Background(), "tcp://"+s.Addrs()[0].String(), r, nil); err != nil {
+			t.Fatal(err)
+		}
+		if e := r.wait(t, "close"); !errors.Is(e.err, api.ErrQueueFull) {
+			t.Errorf("a dial too many ended with %v", e.err)
+		}
+		for _, c := range list {
+			if _, err := io.CopyN(io.Discard, c, big); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list[0].Close()
+		r.wait(t, "close")
+		send(t, dial(t, s), "x")
+		r.wait(t, "data")
+	})
+}
+
+// TestTooFewInFlight wants a number of operations with which nothing could go on to be refused.
+func TestTooFewInFlight(t *testing.T) {
+	cfg := reactor.Config{Engine: &api.Options{MaxInFlight: 3}, Listen: []string{"tcp://127.0.0.1:0"}}
+	if _, err := reactor.Start(cfg, reactor.Base{}); !errors.Is(err, reactor.ErrInvalidConfig) {
+		t.Errorf("Start: %v", err)
+	}
 }

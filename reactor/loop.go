@@ -85,6 +85,7 @@ type loop struct {
 	conns     []*Conn  // by slot
 	free      []uint32 // slots without a connection
 	open      int      // connections that have a slot
+	openMost  int      // with more, operations that peers can hold up may keep all others from being submitted
 	listeners []listener
 	starved   []*Conn // that found no buffer
 	timers    timerq.Queue
@@ -117,6 +118,10 @@ type loop struct {
 func newLoop(s *Server, index int, listeners []listener) (*loop, error) {
 	cfg := &s.cfg
 	opt := cfg.engineOptions()
+	if least := len(listeners) + 3; opt.MaxInFlight > 0 && opt.MaxInFlight < least { // one below 0 is the engine's to refuse
+		closeAll(listeners)
+		return nil, &ConfigError{"Engine", fmt.Sprintf("MaxInFlight is %d, must be at least %d", opt.MaxInFlight, least)}
+	}
 	e, err := backend.Open(s.backend, &opt)
 	if err != nil {
 		closeAll(listeners)
@@ -146,6 +151,7 @@ func newLoop(s *Server, index int, listeners []listener) (*loop, error) {
 		l.up = newPooled(l, s.pool)
 	}
 	l.heldMost = cfg.Buffers / 2
+	l.openMost = (opt.MaxInFlight - len(listeners) - 1) / 2
 	return l, nil
 }
 

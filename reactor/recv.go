@@ -84,10 +84,13 @@ func (l *loop) feed() {
 	if len(l.starved) == 0 || l.group.Available() == 0 {
 		return
 	}
-	n := min(len(l.starved), l.group.Available())
-	for _, c := range l.starved[:n] {
+	n := 0
+	for room := l.group.Available(); room > 0 && n < len(l.starved); n++ {
+		c := l.starved[n]
 		c.io.clear(stStarved)
-		l.read(c)
+		if l.read(c); c.io.is(stReceiving) { // else it has died meanwhile, or is not to be read, and the next has its turn: there may be no other
+			room--
+		}
 	}
 	rest := copy(l.starved, l.starved[n:])
 	clear(l.starved[rest:])

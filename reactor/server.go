@@ -99,6 +99,9 @@ func (c *Config) engineOptions() api.Options {
 		opt = *c.Engine
 	}
 	opt.Strategy = c.Wait
+	if opt.MaxInFlight == 0 {
+		opt.MaxInFlight = api.MaxMaxInFlight // memory is taken as they are used
+	}
 	return opt
 }
 

@@ -7,7 +7,7 @@ type Stats struct {
 	Accepted     uint64 // connections that were accepted
 	Closed       uint64 // connections that have ended, dialled ones too
 	Open         int    // connections that are open at present
-	AcceptFailed uint64 // times that a listener had to rest, for want of fds say
+	AcceptFailed uint64 // times that a listener had to rest, for want of fds say, or that a connection was closed for want of Config.Engine.MaxInFlight
 
 	PacketsIn      uint64 // datagrams that were received
 	PacketsOut     uint64 // datagrams that were sent
