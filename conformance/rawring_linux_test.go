@@ -265,13 +265,13 @@ func (r *rawRing) give(chain []*rawOp) error {
 }
 
 // undrain has the kernel forget about drains before it is given a chain. Once there was one, it holds what comes until nothing is in flight
-// at all, and leaves it to a worker. A nop that has nothing to wait for ends that.
+// at all, and leaves it to a worker. A nop that has nothing to wait for ends that: see awaitInline.
 func (r *rawRing) undrain(chain []*rawOp) error {
 	if r.drained && !r.draining() {
 		if r.flying > 0 {
 			return &beyondError{"behind a drain that has ended the kernel goes on to hold up what comes (DRN-2)"}
 		}
-		if err := r.nop(); err != nil {
+		if err := r.awaitInline(); err != nil {
 			return err
 		}
 		r.drained = false
@@ -280,24 +280,31 @@ func (r *rawRing) undrain(chain []*rawOp) error {
 	return nil
 }
 
-// nop waits for one, when nothing else is in flight.
-func (r *rawRing) nop() error {
-	q := r.ring.NextSQE()
-	if q == nil {
-		return errors.New("the submission queue is full")
-	}
-	q.PrepNop()
-	q.UserData = ours
-	for done := false; !done; {
-		if _, errno := r.ring.Enter(r.ring.Flush(), 1, iouring.IORING_ENTER_GETEVENTS); errno != 0 && errno != unix.EINTR {
-			return fmt.Errorf("io_uring_enter: %w", errno)
+// awaitInline has nops performed, while nothing else is in flight, until one of them is at once. The first ones may have to wait for a worker
+// to let go of what it has completed, and the kernel goes on to hold up what comes as long as something waits.
+func (r *rawRing) awaitInline() error {
+	for range 10_000 {
+		q := r.ring.NextSQE()
+		if q == nil {
+			return errors.New("the submission queue is full")
 		}
-		var err error
-		if done, err = r.reap(); err != nil {
-			return err
+		q.PrepNop()
+		q.UserData = ours
+		// Without GETEVENTS there is nothing to reap but what was done while it was submitted.
+		for wait, flags := uint32(0), uint32(0); ; wait, flags = 1, iouring.IORING_ENTER_GETEVENTS {
+			if _, errno := r.ring.Enter(r.ring.Flush(), wait, flags); errno != 0 && errno != unix.EINTR {
+				return fmt.Errorf("io_uring_enter: %w", errno)
+			}
+			done, err := r.reap()
+			if err != nil || done && wait == 0 {
+				return err
+			}
+			if done {
+				break
+			}
 		}
 	}
-	return nil
+	return errors.New("the kernel does not forget about a drain that has ended")
 }
 
 // draining says whether a drain has not ended that the kernel has been given.
