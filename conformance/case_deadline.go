@@ -149,7 +149,7 @@ var deadlineCases = []Case{
 		Explanation: "An operation whose Deadline has passed gets what is there, also when the one before it took all that there was, and when others have completed.",
 		Needs:       NeedStreams,
 		Requires:    api.FeatDeadlines,
-		Ops:         streamOps,
+		Ops:         streamOps | api.Ops(api.OpNop),
 		Fn: func(t *T) {
 			t.EachStream(func(a, b int) {
 				buf := make([]byte, 16)

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"io"
+	"math"
 	"net"
 	"os"
 	"sync/atomic"
@@ -178,7 +179,10 @@ func (c *Conn) ended() bool {
 }
 
 // Unsent is how many bytes of output wait to be sent, or are being sent.
-func (c *Conn) Unsent() int { return int(c.written - c.sent.Load()) }
+func (c *Conn) Unsent() int { return clamp(c.written - c.sent.Load()) }
+
+// clamp is n as an int, which on a 32-bit machine has no room for a large file.
+func clamp(n uint64) int { return int(min(n, math.MaxInt)) }
 
 // Full says whether more than Config.WriteHigh bytes of output wait to be sent. A handler that then leaves the rest of its input alone gets OnData when Config.WriteLow
 // or less do; until then there is no new input.
@@ -195,7 +199,7 @@ func (c *Conn) mayWrite(n int) error {
 	if c.asked&(askClose|askFin|askAbort|askJoin) != 0 {
 		return ErrClosed
 	}
-	if c.Unsent()+n > c.drv.config().MaxOutput {
+	if c.Unsent() > c.drv.config().MaxOutput-n {
 		return ErrOutputFull
 	}
 	return nil

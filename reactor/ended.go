@@ -15,7 +15,7 @@ func (e *Ended) Unread() []byte { return e.c.in }
 func (e *Ended) Opened() bool { return e.c.io.is(stOpened) }
 
 // Unsent is how many bytes of output were not sent, as far as is known: what the kernel has taken counts as sent.
-func (e *Ended) Unsent() int { return int(e.c.written + e.c.io.forwarded - e.c.io.sentBytes) }
+func (e *Ended) Unsent() int { return clamp(e.c.written + e.c.io.forwarded - e.c.io.sentBytes) }
 
 // RemoteAddr is the address that was dialled, nil for a connection that was accepted: its end is closed, and cannot be asked any more.
 func (e *Ended) RemoteAddr() net.Addr { return e.c.io.dialled }

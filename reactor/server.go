@@ -186,7 +186,9 @@ func (s *Server) stop() {
 			s.blocking.stop()
 		}
 		for _, l := range s.loops {
-			_ = l.tell((*loop).stop) // ErrClosed: it has ended
+			if l != nil { // one that could not be opened
+				_ = l.tell((*loop).stop) // ErrClosed: it has ended
+			}
 		}
 	})
 }

@@ -64,7 +64,7 @@ const (
 )
 
 // unsent is how many bytes of output wait to be sent, or are being sent.
-func (s *ioState) unsent() int { return int(s.written + s.forwarded - s.sentBytes) }
+func (s *ioState) unsent() int { return clamp(s.written + s.forwarded - s.sentBytes) }
 
 func (s *ioState) is(f state) bool  { return s.state&f != 0 }
 func (s *ioState) set(f state)      { s.state |= f }

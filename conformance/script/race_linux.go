@@ -170,6 +170,9 @@ func (r *run) letGo(list []Op) string {
 			if o.on != nil && o.on.Kind == File && list[i].On == o.On && (o.Verb == WriteOp || list[i].Verb == WriteOp) {
 				return fmt.Sprintf("%d may be let go while %d is done", o.Tag, list[i].Tag)
 			}
+			if o.on != nil && list[i].On == o.On && o.Flags&DontWait != 0 && r.held(o) {
+				return fmt.Sprintf("whether %d is still there when the turn of %d comes, which does not wait", list[i].Tag, o.Tag)
+			}
 			if o.Verb.info().stops && r.touches(list, o.Op, &list[i]) {
 				return fmt.Sprintf("%d ends others when its turn comes", o.Tag)
 			}

@@ -18,7 +18,7 @@
 // # Durability
 //
 // With FsyncAlways a reply to a command that has changed something is sent when the change is on the disk: all that arrives while one write and fsync are
-// under way makes the next. With FsyncEverySec and FsyncNo replies do not wait, and what was not handed to the kernel yet is lost when the process
+// under way makes the next. Commands that only read do not wait, and may see a change of another connection that is not on the disk yet (Redis makes them wait, too). With FsyncEverySec and FsyncNo replies do not wait, and what was not handed to the kernel yet is lost when the process
 // is killed, as it is for FsyncEverySec of up to a second when the machine fails. A write that fails (a full disk) stops commands that write with MISCONF, and is tried again
 // every second; an fsync that fails stops them for good, since nobody knows what is on the disk. The file is read when the server starts, and locked against a second one.
 // It grows for ever: nothing compacts it.
