@@ -102,14 +102,11 @@ func eachVariant(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
 
 // eachEngine runs f for every variant that has an engine, on every backend.
 func eachEngine(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
-	for _, v := range []reactor.Variant{reactor.Single, reactor.SinglePool, reactor.Multi, reactor.MultiPool} {
-		for _, b := range backend.Probe() {
-			if b.Available {
-				t.Run(v.String()+"/"+b.Name, func(t *testing.T) {
-					f(t, reactor.Config{Variant: v, Backend: b.Name, Loops: 2, Workers: 3, Listen: []string{"tcp://127.0.0.1:0"}})
-				})
-			}
-		}
+	for _, a := range engineVariants() {
+		t.Run(a.String(), func(t *testing.T) {
+			need(t, a.backend)
+			f(t, reactor.Config{Variant: a.Variant, Backend: a.backend, Loops: 2, Workers: 3, Listen: []string{"tcp://127.0.0.1:0"}})
+		})
 	}
 }
 
@@ -355,12 +352,13 @@ func TestAcceptRests(t *testing.T) {
 		"thread-per-conn": {Variant: reactor.ThreadPerConn}, "goroutine-per-conn": {Variant: reactor.GoroutinePerConn},
 	}
 	for _, b := range backend.Probe() {
-		if b.Available {
-			cfgs[b.Name] = reactor.Config{Backend: b.Name}
-		}
+		cfgs[b.Name] = reactor.Config{Backend: b.Name}
 	}
 	for name, cfg := range cfgs {
 		t.Run(name, func(t *testing.T) {
+			if cfg.Backend != "" {
+				need(t, cfg.Backend)
+			}
 			limitFDs(t) // before the server starts: a ring remembers the limit that an accept was submitted with
 			r := newRecorder()
 			r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }

@@ -39,9 +39,16 @@ func each(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
 	}
 	for _, v := range []reactor.Variant{reactor.Single, reactor.SinglePool, reactor.Multi, reactor.MultiPool} {
 		for _, b := range backend.Probe() {
-			if b.Available {
-				one(v.String()+"/"+b.Name, v, b.Name)
+			if !b.Available {
+				t.Run(v.String()+"/"+b.Name, func(t *testing.T) {
+					if strings.Contains(os.Getenv("REQUIRE_BACKENDS"), b.Name) {
+						t.Fatalf("%s is required: %v", b.Name, b.Err)
+					}
+					t.Skipf("no %s here: %v", b.Name, b.Err)
+				})
+				continue
 			}
+			one(v.String()+"/"+b.Name, v, b.Name)
 		}
 	}
 	one("thread-per-conn", reactor.ThreadPerConn, "")
