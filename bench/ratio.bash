@@ -27,16 +27,22 @@ column() {
 	awk -v n="$2" '{ print $n }' "$1"
 }
 
-# compare A B FILE NAME... prints the medians of A and of B, and of the ratios of neighbouring runs. Each line of FILE is a pair of runs: the
+# spread prints the smallest and the greatest of the numbers on standard input.
+spread() {
+	sort -g | awk 'NR == 1 { low = $1 } END { printf "%.3f-%.3f", low, $1 }'
+}
+
+# compare A B FILE NAME... prints the medians of A and of B, and of the ratios of neighbouring runs, with their least and greatest. Each line of FILE is a pair of runs: the
 # figures of A, as many as there are names, then those of B.
 compare() {
-	local a=$1 b=$2 file=$3 i=0 name
+	local a=$1 b=$2 file=$3 i=0 name ratios
 	shift 3
-	printf '%-28s %14s %14s %12s\n' "$(wc -l <"$file") pairs, medians" "$a" "$b" "ratio A/B"
+	printf '%-28s %14s %14s %12s  %s\n' "$(wc -l <"$file") pairs, medians" "$a" "$b" "ratio A/B" spread
 	for name in "$@"; do
 		i=$((i + 1))
-		printf '%-28s %14.4g %14.4g %12.3f\n' "$name" "$(column "$file" $i | median)" "$(column "$file" $((i + $#)) | median)" \
-			"$(awk -v i=$i -v j=$((i + $#)) '{ print $i / $j }' "$file" | median)"
+		ratios=$(awk -v i=$i -v j=$((i + $#)) '{ print $i / $j }' "$file")
+		printf '%-28s %14.4g %14.4g %12.3f  %s\n' "$name" "$(column "$file" $i | median)" "$(column "$file" $((i + $#)) | median)" \
+			"$(median <<<"$ratios")" "$(spread <<<"$ratios")"
 	done
 	echo
 }
