@@ -24,6 +24,7 @@ type listener struct {
 	parked  []int32 // connections that wait until there are fewer than Config.MaxConns: one at most
 	armed   bool
 	closes  bool     // the close is in flight, or done
+	given   bool     // the close has been submitted: the fd is the engine's
 	packets *packets // of UDP: it accepts nothing
 	hands   bool     // it hands connections over to other loops, whatever Config.Balance says, since it cannot be opened several times
 }
@@ -219,12 +220,15 @@ func (l *loop) checkQuit() {
 	l.quit = true
 }
 
-// abandon closes the fds that are left when the engine has failed, and is closed.
+// abandon closes the fds that are left when the engine has failed, and is closed. One whose close was submitted is the engine's: whether it
+// has been performed is not known any more, and if it has, the number may be another file's.
 func (l *loop) abandon() {
 	for i := range l.listeners {
 		ln := &l.listeners[i]
 		if ln.fd >= 0 {
-			sysx.Close(ln.fd)
+			if !ln.given {
+				sysx.Close(ln.fd)
+			}
 			ln.remove()
 		}
 		for _, fd := range ln.parked {
@@ -235,7 +239,7 @@ func (l *loop) abandon() {
 		if c == nil {
 			continue
 		}
-		if !c.io.is(stClosed) {
+		if !c.io.is(stGiven) {
 			sysx.Close(c.io.fd)
 		}
 		c.gone.Store(true)

@@ -1,5 +1,7 @@
 package reactor
 
+import "github.com/sluiceio/sluice/api"
+
 // EachLoop has fn called in each loop, and waits for it. It is false when one has ended.
 func EachLoop(s *Server, fn func(l *loop)) bool {
 	done := make(chan struct{})
@@ -32,6 +34,52 @@ func Waiting(s *Server) (n int) {
 
 // BreakEngines makes the engines of all loops fail.
 func BreakEngines(s *Server) { EachLoop(s, func(l *loop) { _ = l.engine.Close() }) }
+
+// BreakBehindClose has a loop close its first connection, or its listener, and the engine fail: before that is submitted, or else when it has been
+// performed, and the completion is lost. closed is called in between, with the number.
+func BreakBehindClose(s *Server, listener, submitted bool, closed func(fd int)) {
+	_ = s.loops[0].tell(func(l *loop) {
+		var fd int32
+		if listener {
+			fd = l.listeners[0].fd
+			l.unlisten(0)
+		} else {
+			fd = l.conns[0].io.fd
+			l.kill(l.conns[0])
+		}
+		if submitted {
+			n, _ := l.engine.Submit(l.ops)
+			l.submitted(l.ops[:n])
+			l.ops = l.ops[:copy(l.ops, l.ops[n:])]
+			for lost, done := false, make([]api.Completion, 1); !lost; {
+				n, err := l.engine.Complete(done, api.Wait{Min: 1})
+				lost = err != nil || n > 0 && done[0].Code == api.OpClose
+			}
+		}
+		closed(int(fd))
+		_ = l.engine.Close()
+	})
+}
+
+// BreakAtAccept has the engines of all loops fail in the Complete that tells of a connection.
+func BreakAtAccept(s *Server, err error) {
+	EachLoop(s, func(l *loop) { l.engine = &broken{l.engine, err} })
+}
+
+type broken struct {
+	api.Engine
+	err error
+}
+
+func (b *broken) Complete(dst []api.Completion, w api.Wait) (int, error) {
+	n, err := b.Engine.Complete(dst, w)
+	for i := range n {
+		if dst[i].Code == api.OpAccept && dst[i].Res >= 0 {
+			err = b.err
+		}
+	}
+	return n, err
+}
 
 // Pooled says whether the variant has workers.
 func (v Variant) Pooled() bool { return v.pooled() }

@@ -193,12 +193,12 @@ func (l *loop) turn() error {
 		l.ops = l.ops[:copy(l.ops, l.ops[n:])]
 	}
 	n, err := l.engine.Complete(l.done, api.Wait{Min: 1, Deadline: l.next()})
+	l.now = api.Now()
+	for i := 0; i < n; { // also with an error: fds may have come, and gone
+		i = l.handleAll(i, n)
+	}
 	if err != nil {
 		return err
-	}
-	l.now = api.Now()
-	for i := 0; i < n; {
-		i = l.handleAll(i, n)
 	}
 	l.notes()
 	l.fire()
@@ -207,11 +207,16 @@ func (l *loop) turn() error {
 	return nil
 }
 
-// submitted keeps the ids of the receives, which may have to be cancelled.
+// submitted keeps the ids of the receives, which may have to be cancelled, and what the engine has been told to close.
 func (l *loop) submitted(ops []api.Op) {
 	for i := range ops {
-		if op := &ops[i]; kind(op.Tag>>60) == kindRecv {
+		switch op := &ops[i]; kind(op.Tag >> 60) {
+		case kindRecv:
 			l.conns[uint32(op.Tag)].io.receive = op.ID
+		case kindClose:
+			l.conns[uint32(op.Tag)].io.set(stGiven)
+		case kindUnlisten:
+			l.listeners[uint32(op.Tag)].given = true
 		}
 	}
 }

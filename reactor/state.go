@@ -50,6 +50,7 @@ const (
 	stShut                        // was shut down for writing
 	stLingering                   // all is sent, input is dropped until the peer ends
 	stDead                        // the close of the fd is in flight, or done
+	stGiven                       // the close has been submitted: the fd is the engine's
 	stClosed                      // the fd is closed
 	stStarved                     // it waits for a buffer, in loop.starved
 	stSending                     // a send is in flight
