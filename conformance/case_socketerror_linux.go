@@ -27,6 +27,24 @@ func (t *T) vast() []byte {
 // socketErrorCases are about operations on sockets with arguments that are out of range.
 var socketErrorCases = []Case{
 	{
+		ID: "STR-19", Name: "part of all without waiting",
+		Explanation: "A receive with WaitAll and DontWait gives what there was before a reset, and the next one ECONNRESET.",
+		Requires:    api.FeatWaitAll | api.FeatDontWait,
+		Ops:         recvOnly | msgOps,
+		Fn: func(t *T) {
+			for _, op := range []api.Op{api.Recv(0, make([]byte, 8), 1), api.RecvMsg(0, &api.Msg{Bufs: bytesFor(4, 4)}, 1)} {
+				a, b := t.TCP(false)
+				t.Put(b, "abc")
+				t.ready(a, unix.POLLIN)
+				t.Reset(b)
+				t.ready(a, unix.POLLERR)
+				op.FD = int32(a)
+				t.Want(op.With(api.WaitAll|api.DontWait), 3)
+				t.WantErr(api.Recv(a, make([]byte, 8), 2), unix.ECONNRESET)
+			}
+		},
+	},
+	{
 		ID: "VEC-8", Name: "vast buffers on sockets",
 		Explanation: "An operation on a buffer of more than 2 GiB is one on its first 0x7ffff000 bytes: a receive takes what there is, a send what fits.",
 		Ops:         streamOps | msgOps | optionOps | transferOps,

@@ -308,6 +308,11 @@ var mutants = []fault{
 	}},
 	{"deadline not heeded", "TMO-10", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Deadline = 0 })}},
 	{"DontWait not heeded", "STR-4", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Flags &^= api.DontWait })}},
+	{"waits in spite of DontWait for the rest", "STR-19", mutant{submit: changed(func(_ *mutant, op *api.Op) {
+		if op.Flags.Has(api.WaitAll | api.DontWait) {
+			op.Flags &^= api.DontWait
+		}
+	})}},
 	{"WaitAll not heeded", "STR-6", mutant{submit: changed(func(_ *mutant, op *api.Op) { op.Flags &^= api.WaitAll })}},
 	{"EOF not reported", "CMP-4", mutant{complete: each(func(_ *mutant, c *api.Completion) { c.Flags &^= api.AtEOF })}},
 	{"result one short", "FIL-4", mutant{complete: each(func(_ *mutant, c *api.Completion) {

@@ -49,7 +49,9 @@ type op struct {
 	at    int // in the chain
 	since int // given, when it was submitted
 	done  bool
+	broke bool // its chain, so that what stands behind it is ended
 	asked bool // to be cancelled
+	begun bool // it had its turn before the step that is going on
 }
 
 // chain is what the operations of a chain share.

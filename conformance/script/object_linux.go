@@ -21,6 +21,8 @@ type object struct {
 	put    int   // bytes that the peer has written
 	sent   int   // bytes that operations have sent
 	taken  int   // bytes that the peer has read
+	got    int   // bytes that operations have received
+	unseen bool  // and some of which nobody knows how many
 	broken bool  // what was sent may never arrive
 	part   bool  // something huge has been stopped, and the peer has not read all of it since
 	noIn   bool  // it has been shut down for reading
@@ -102,6 +104,21 @@ func (o *object) free() {
 func (o *object) closed() {
 	o.fd = -1
 	o.broken = o.broken || o.Kind == TCP && o.huge && o.put > 0
+}
+
+// closing says whether the peer has still to hear that the engine's end has been closed: a worker of the kernel keeps a file for a while beyond the
+// completion that it had it for.
+func (o *object) closing() bool {
+	return o.fd < 0 && o.peer >= 0 && (o.Kind == Unix || o.Kind == PipeIn || o.Kind == PipeOut) && !isReady(o.peer, 0, 0)
+}
+
+// held says whether bytes of the peer have been taken from the queue by a receive that has not completed.
+func (o *object) held() bool {
+	if o.fd < 0 || o.unseen || o.noIn || o.broken || o.Kind != TCP && o.Kind != Unix && o.Kind != PipeIn {
+		return false
+	}
+	queued, err := unix.IoctlGetInt(o.fd, unix.TIOCINQ)
+	return err == nil && o.got+queued < o.put
 }
 
 // shut notes that the engine's end has been shut down.

@@ -89,20 +89,21 @@ func (r *run) scarce(list []Op) string {
 	return ""
 }
 
-// freed says why operation i of the list, which does not wait and has nothing to move, is a race: it stands behind something that the list ends,
-// and so does not, if the engine knows of that end by then (STR-5).
+// freed says why operation i of the list, which does not wait, is a race: it stands behind something that the list ends, and so does not, if the
+// engine knows of that end by then (STR-5). It is told from what follows if there is nothing to move, or the end of the stream.
 func (r *run) freed(list []Op, i int) string {
 	o := &list[i]
-	if o.Flags&DontWait == 0 || o.N != 0 || o.Verb.info().takes&takesSize == 0 {
+	in := o.Verb.info()
+	if o.Flags&DontWait == 0 || !in.in && !in.out {
 		return ""
 	}
-	in := o.Verb.info()
+	nothing := o.N == 0 && in.takes&takesSize != 0
 	for _, q := range r.pending {
 		if v := q.Verb.info(); q.On != o.On || v.in != in.in || v.out != in.out {
 			continue
 		}
 		for j := range list {
-			if list[j].Verb.info().stops {
+			if nothing && list[j].Verb.info().stops || list[j].Verb == Shutdown && list[j].On == o.On {
 				return fmt.Sprintf("whether %d has ended when %d begins", q.Tag, o.Tag)
 			}
 		}
@@ -320,6 +321,9 @@ func (r *run) ends(list []Op) string {
 			return "whether a chain behind it has begun when it closes"
 		}
 		for j := range list {
+			if stops > 1 && headOf(list, j) != j && headOf(list, i) != headOf(list, j) && r.touches(list, o, &list[j]) {
+				return fmt.Sprintf("whether another has let %d go when %d looks for it", list[j].Tag, o.Tag)
+			}
 			if why := r.clash(list, i, j); why != "" {
 				return why
 			}

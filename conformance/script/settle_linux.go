@@ -133,6 +133,9 @@ func (r *run) quiet() error {
 			return err
 		}
 	}
+	for _, o := range r.pending {
+		o.begun = o.begun || !r.held(o)
+	}
 	if n := r.inFlight(); n >= 0 && n != len(r.pending) {
 		r.say("  wrong: Stats().InFlight is %d", n)
 	}
@@ -180,8 +183,11 @@ func (r *run) succeeded(o *op) {
 	case o.Verb.info().out:
 		o.on.sent += o.N
 		o.on.datagrams++
-	case o.Verb.info().in && o.takesDatagram():
-		o.on.received++
+	case o.Verb.info().in:
+		o.on.unseen = true
+		if o.takesDatagram() {
+			o.on.received++
+		}
 	}
 }
 
@@ -197,7 +203,27 @@ func (r *run) moving() (why string, arrived bool) {
 			return fmt.Sprintf("%s has not completed", o), true
 		}
 	}
+	for _, o := range r.objects {
+		if r.receives(o) && o.held() {
+			return fmt.Sprintf("a worker of the kernel has what the peer of %s has sent", o.Name), true
+		}
+		if o.closing() && !slices.ContainsFunc(r.pending, func(q *op) bool { return q.on == o }) {
+			return fmt.Sprintf("the peer of %s does not know that it has been closed", o.Name), true
+		}
+	}
 	return "", true
+}
+
+// receives says whether something waits to receive on an object, and none of it holds what it has got until there is more.
+func (r *run) receives(o *object) bool {
+	some := false
+	for _, q := range r.pending {
+		if q.on == o && q.Flags&WaitAll != 0 {
+			return false
+		}
+		some = some || q.on == o && q.Verb.info().in
+	}
+	return some
 }
 
 // held says whether the operation waits for other operations by a chain or a drain.
@@ -223,7 +249,7 @@ func (r *run) due(o *op) bool {
 		target := o.chain.ops[o.at-1]
 		return target.done || o.Time.Fires() && !r.held(target)
 	}
-	if o.Deadline.Fires() {
+	if o.Deadline.Fires() || o.at > 0 && o.chain.ops[o.at-1].broke {
 		return true
 	}
 	return !r.held(o) && r.served(o)
@@ -236,6 +262,8 @@ func (r *run) served(o *op) bool {
 	case o.Verb == Timeout && o.Time == Never:
 		return o.Count > 0 && r.given-o.since >= o.Count
 	case o.on == nil, o.on.fd < 0, o.on.Kind == File, o.Flags&DontWait != 0:
+		return true
+	case !o.begun && o.Group != "" && r.out(o.Group) == r.objects[o.Group].N: // BUF-3
 		return true
 	case o.Verb == Shutdown && o.How == "wr":
 		return r.first(o, func(v *verbInfo) bool { return v.out })
@@ -300,6 +328,7 @@ func (r *run) completed(c *api.Completion) error {
 		}
 		return nil
 	}
+	o.broke = c.Res < 0 && o.Flags&(Link|TimeoutOK) == Link && o.Verb != LinkTimeout
 	r.ended(o, o.Verb == LinkTimeout && c.Res == -int32(unix.ETIME))
 	return nil
 }
@@ -334,8 +363,11 @@ func (r *run) result(o *op, c *api.Completion) string {
 		o.on.sent += int(c.Res)
 		o.on.datagrams++
 	}
-	if in.in && o.on != nil && c.Res >= 0 && o.takesDatagram() {
-		o.on.received++
+	if in.in && o.on != nil && c.Res >= 0 {
+		o.on.got += int(c.Res)
+		if o.takesDatagram() {
+			o.on.received++
+		}
 	}
 	switch {
 	case o.N == Huge && in.takes&takesSize != 0:

@@ -38,9 +38,10 @@ func (t *Tries) send(s *core.Slot) (int32, Verdict) {
 }
 
 // goesOn says whether a WaitAll that has just moved n bytes has more to do, and if so counts them. On
-// other than stream sockets one datagram, or record, is all there is.
+// other than stream sockets one datagram, or record, is all there is. With DontWait it has not: what is short has met the end, no room, or an
+// error, and another attempt would take that error from the next operation (STR-19).
 func (t *Tries) goesOn(s *core.Slot, n, total int) bool {
-	if s.Op.Flags&api.WaitAll == 0 || n <= 0 || int(s.Done)+n >= total || n+int(s.Done) > total {
+	if s.Op.Flags&(api.WaitAll|api.DontWait) != api.WaitAll || n <= 0 || int(s.Done)+n >= total || n+int(s.Done) > total {
 		return false
 	}
 	t.Calls++
