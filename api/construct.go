@@ -93,7 +93,8 @@ func Shutdown(fd, how int, tag uint64) Op {
 
 // Close ends every operation in flight on fd (ErrCanceled, or with what it had moved),
 // then closes fd, and completes after all of them. Operations submitted on fd behind
-// it complete with EBADF.
+// it complete with EBADF. From Submit on fd is the engine's: if that fails, or is closed, before the completion
+// has been seen, fd may have been closed, and its number be another file's, or not.
 func Close(fd int, tag uint64) Op { return Op{Code: OpClose, FD: fd32(fd), Tag: tag} }
 
 // The conditions of Poll, as poll(2) numbers them on Linux. PollErr and PollHup are reported whether

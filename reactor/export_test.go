@@ -61,17 +61,27 @@ func BreakBehindClose(s *Server, listener, submitted bool, closed func(fd int)) 
 	})
 }
 
-// BreakAtAccept has the engines of all loops fail in the Complete that tells of a connection.
+// Pooled says whether the variant has workers.
+func (v Variant) Pooled() bool { return v.pooled() }
+
+// BreakAtAccept has the engine of the only loop fail in the Complete that tells of a connection.
 func BreakAtAccept(s *Server, err error) {
-	EachLoop(s, func(l *loop) { l.engine = &broken{l.engine, err} })
+	told, done := make(chan struct{}), make(chan struct{})
+	_ = s.loops[0].tell(func(l *loop) {
+		<-told // behind which nobody wakes it any more, which is what engine is else looked at for
+		l.engine = &breaking{l.engine, err}
+		close(done)
+	})
+	close(told)
+	<-done
 }
 
-type broken struct {
+type breaking struct {
 	api.Engine
 	err error
 }
 
-func (b *broken) Complete(dst []api.Completion, w api.Wait) (int, error) {
+func (b *breaking) Complete(dst []api.Completion, w api.Wait) (int, error) {
 	n, err := b.Engine.Complete(dst, w)
 	for i := range n {
 		if dst[i].Code == api.OpAccept && dst[i].Res >= 0 {
@@ -81,5 +91,13 @@ func (b *broken) Complete(dst []api.Completion, w api.Wait) (int, error) {
 	return n, err
 }
 
-// Pooled says whether the variant has workers.
-func (v Variant) Pooled() bool { return v.pooled() }
+// PostPast is r.Post by somebody who has looked at the connection before it ended.
+func PostPast(r Remote, fn func(*Conn)) error { return r.c.drv.post(&note{c: r.c, fn: fn}) }
+
+// Hold stops the first loop, until the function that it returns is called.
+func Hold(s *Server) (release func()) {
+	held, goOn := make(chan struct{}), make(chan struct{})
+	_ = s.loops[0].tell(func(*loop) { close(held); <-goOn })
+	<-held
+	return func() { close(goOn) }
+}

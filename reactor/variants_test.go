@@ -242,3 +242,12 @@ func own[T any](context any) *T {
 	}
 	return w.value.(*T)
 }
+
+// echo sends back what comes.
+type echo struct{ reactor.Base }
+
+func (echo) OnData(c *reactor.Conn) {
+	if _, err := c.Write(c.Next(-1)); err != nil {
+		panic(err)
+	}
+}

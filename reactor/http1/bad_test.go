@@ -129,7 +129,7 @@ func TestSlowSenders(t *testing.T) {
 			})
 		}
 		t.Run("idle", func(t *testing.T) {
-			s := start(t, cfg, echoes, &http1.Options{IdleTimeout: soon})
+			s := start(t, cfg, echoes, &http1.Options{IdleTimeout: soon, HeaderTimeout: time.Hour})
 			c := dial(t, s)
 			c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 			c.want("GET", 200, "GET /")
