@@ -323,6 +323,7 @@ func (r *run) completed(c *api.Completion) error {
 		r.leases = append(r.leases, held{r.objects[o.Group].group, c.Lease})
 	}
 	if c.More() {
+		o.begun = true
 		if !o.Verb.info().multi {
 			r.say("  wrong: %d is not multishot", c.Tag)
 		}
