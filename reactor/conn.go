@@ -252,7 +252,7 @@ func (c *Conn) AvailableBuffer(n int) []byte {
 	return c.tx.out[len(c.tx.out):]
 }
 
-// SendFile puts n bytes of a file from off on into the output, or as many as there are if n is negative. It does not wait, and takes the
+// SendFile puts n bytes of a file from off on into the output, or as many as there are if n is negative. It does not wait, may send what is written to the file meanwhile, and takes the
 // file over: it is closed when it has been sent, or the connection is closed, and with an error too. A file that turns out to be shorter than off+n ends the connection with
 // io.ErrUnexpectedEOF, and the peer sees a reset, as it does when the file cannot be read. Errors: as Write, and of Stat if n is negative.
 func (c *Conn) SendFile(f *os.File, off, n int64) error {

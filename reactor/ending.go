@@ -53,7 +53,10 @@ func (l *loop) closing(c *Conn) {
 
 // finish ends a connection all of whose output is sent.
 func (l *loop) finish(c *Conn) {
-	if c.io.is(stEOF|stLingering) || l.cfg.Linger < 0 || !l.unread(c) {
+	if c.io.is(stLingering) {
+		return // one that is joined may come here twice, by its own Close and by the other's
+	}
+	if c.io.is(stEOF) || l.cfg.Linger < 0 || !l.unread(c) {
 		l.kill(c)
 		return
 	}
@@ -68,7 +71,7 @@ func (l *loop) finish(c *Conn) {
 
 // unread says whether there is input that nobody will read, because of which the kernel would reset the connection rather than close it.
 func (l *loop) unread(c *Conn) bool {
-	return c.io.is(stLeft | stFull | stHeld | stPaused | stStarved | stBlocked)
+	return c.io.is(stLeft|stFull|stHeld|stPaused|stStarved|stBlocked) || c.io.changesWay()
 }
 
 // fail ends a connection at once.

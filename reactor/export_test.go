@@ -64,6 +64,30 @@ func BreakBehindClose(s *Server, listener, submitted bool, closed func(fd int)) 
 // Pooled says whether the variant has workers.
 func (v Variant) Pooled() bool { return v.pooled() }
 
+// Lanes are how many pipes all loops have, and how many of them are in use.
+func Lanes(s *Server) (all, used int) {
+	EachLoop(s, func(l *loop) {
+		all += len(l.lanes)
+		used += len(l.lanes) - len(l.freeLanes)
+	})
+	return all, used
+}
+
+// LimitLanes lets each loop have n pipes.
+func LimitLanes(s *Server, n int) { EachLoop(s, func(l *loop) { l.lanesMost = n }) }
+
+// Filling is how many pipes are being filled by joins.
+func Filling(s *Server) (n int) {
+	EachLoop(s, func(l *loop) {
+		for _, c := range l.conns {
+			if c != nil && c.io.joint != nil && c.io.joint.filling {
+				n++
+			}
+		}
+	})
+	return n
+}
+
 // BreakAtAccept has the engine of the only loop fail in the Complete that tells of a connection.
 func BreakAtAccept(s *Server, err error) {
 	told, done := make(chan struct{}), make(chan struct{})

@@ -28,6 +28,13 @@ type joint struct {
 	early []item // what has come before the join was live
 	given bool   // the handler's side has given all
 	live  bool
+
+	lane    *lane // by which goes what comes; nil: by buffers
+	filling bool  // and it is being filled
+	never   bool  // it cannot have one
+	bulk    int   // bytes that have come in full buffers
+	need    int   // how many there must be for a pipe, if it is more than laneAfter
+	short   int   // how many times in a row little has come into the pipe
 }
 
 // joiner is a driver that can join its connections.
@@ -130,6 +137,7 @@ func (l *loop) link(a, b *Conn) {
 		c.io.joint.early = nil
 		for _, it := range early {
 			l.pass(c, it)
+			l.passed(c.io.joint.peer, len(it.buf))
 		}
 		if c.io.is(stEOF) {
 			l.forwardEOF(c)
@@ -151,8 +159,10 @@ func (l *loop) forward(c *Conn, buf []byte, lease api.Lease) {
 	switch p := l.part(c); {
 	case p == nil: // which has ended without an error, so that nobody wants it
 		l.release(lease)
+		return
 	case !c.io.joint.live:
 		c.io.joint.early = append(c.io.joint.early, l.hold(buf, lease))
+		return
 	case len(buf) <= forwardCopy || l.held >= l.heldMost:
 		q := l.up.tx(p)
 		q.room(p, len(buf))
@@ -164,6 +174,7 @@ func (l *loop) forward(c *Conn, buf []byte, lease api.Lease) {
 		l.up.tx(p).lease(buf, lease)
 		l.passed(p, len(buf))
 	}
+	l.bulk(c, len(buf))
 }
 
 // hold keeps what was received, in its buffer or as a copy.
@@ -179,11 +190,9 @@ func (l *loop) hold(buf []byte, lease api.Lease) item {
 
 // pass puts what has come from c behind the output of its counterpart.
 func (l *loop) pass(c *Conn, it item) {
-	p := c.io.joint.peer
-	q := l.up.tx(p)
+	q := l.up.tx(c.io.joint.peer)
 	q.seal()
 	q.items = append(q.items, it)
-	l.passed(p, len(it.buf))
 }
 
 func (l *loop) passed(p *Conn, n int) {
@@ -237,6 +246,7 @@ func (l *loop) dropJoint(c *Conn) {
 		l.giveBack(&c.io.joint.early[i])
 	}
 	c.io.joint.early = nil
+	l.leaveLane(c)
 }
 
 // flushLater has c's output sent at the end of the turn, with all that comes in it.

@@ -337,6 +337,7 @@ func TestForwardBounded(t *testing.T) {
 // flood is a client that sends, by way of a relay, to a peer that does not read before it is told to. All that there is room for has been sent.
 type flood struct {
 	*relay
+	server *reactor.Server
 	client *net.TCPConn
 	goOn   chan bool  // true: it reads; false: it ends
 	got    chan int64 // bytes that came at the peer
@@ -354,7 +355,8 @@ func newFlood(t *testing.T, cfg reactor.Config, total int) *flood {
 	})
 	f.relay = &relay{to: to, ends: make(chan error, 2)}
 	cfg.Buffers, cfg.BufferSize, cfg.WriteHigh = 16, 8192, 128<<10
-	f.client = dialTCP(t, serve(t, cfg, f.relay))
+	f.server = serve(t, cfg, f.relay)
+	f.client = dialTCP(t, f.server)
 	var sent atomic.Int64
 	piece := make([]byte, 64<<10)
 	go func() {

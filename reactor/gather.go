@@ -50,6 +50,8 @@ func (l *loop) dropGather(g *gather) {
 // giveBack gives the memory of an item back to where it belongs.
 func (l *loop) giveBack(it *item) {
 	switch {
+	case it.lane != nil:
+		l.unladen(it.lane)
 	case it.buf == nil:
 	case it.owner == ownGroup:
 		l.held--

@@ -43,6 +43,9 @@ const (
 	kindRest     // a listener has rested
 	kindUnlisten // the close of a listener
 	kindPacket   // the receive of a socket of UDP, whose slot is that of the listener
+	kindFill     // a splice from a connection into a pipe
+	kindDrain    // and from that to another
+	kindLane     // the close of a pipe
 	kindReply    // a send of such a socket, whose slot is that of the train
 )
 
@@ -80,30 +83,34 @@ type loop struct {
 	group  api.BufferGroup
 	up     dispatcher
 
-	ops       []api.Op // to be submitted
-	done      []api.Completion
-	conns     []*Conn  // by slot
-	free      []uint32 // slots without a connection
-	open      int      // connections that have a slot
-	openMost  int      // with more, operations that peers can hold up may keep all others from being submitted
-	listeners []listener
-	starved   []*Conn // that found no buffer
-	timers    timerq.Queue
-	tick      api.Instant
-	now       api.Instant
-	chunks    chunks
-	fileBufs  [][]byte  // that files are read into
-	gathers   []*gather // that are not in use
-	flush     []*Conn   // that have more to send since the last turn
-	heldMost  int       // buffers of the group that wait to be forwarded at most
-	held      int       // those that do
-	inbox     inbox
-	cur       *Conn // whose callback runs
-	curLease  api.Lease
-	leased    bool // the callback's input lies in curLease
-	hands     bool // there is one that has to hand connections over, since it cannot be opened several times
-	stopping  bool // no new connections
-	quit      bool // all that was to be done is done
+	ops         []api.Op // to be submitted
+	done        []api.Completion
+	conns       []*Conn  // by slot
+	free        []uint32 // slots without a connection
+	open        int      // connections that have a slot
+	openMost    int      // with more, operations that peers can hold up may keep all others from being submitted
+	listeners   []listener
+	starved     []*Conn // that found no buffer
+	timers      timerq.Queue
+	tick        api.Instant
+	now         api.Instant
+	chunks      chunks
+	fileBufs    [][]byte  // that files are read into
+	fileBufsOut int       // how many are in use
+	gathers     []*gather // that are not in use
+	flush       []*Conn   // that have more to send since the last turn
+	heldMost    int       // buffers of the group that wait to be forwarded at most
+	held        int       // those that do
+	lanes       []*lane   // all that there are
+	freeLanes   []*lane   // that are not in use
+	lanesMost   int
+	inbox       inbox
+	cur         *Conn // whose callback runs
+	curLease    api.Lease
+	leased      bool // the callback's input lies in curLease
+	hands       bool // there is one that has to hand connections over, since it cannot be opened several times
+	stopping    bool // no new connections
+	quit        bool // all that was to be done is done
 
 	packetGroup api.BufferGroup // nil without sockets of UDP
 	trains      []*train        // by slot
@@ -151,6 +158,9 @@ func newLoop(s *Server, index int, listeners []listener) (*loop, error) {
 		l.up = newPooled(l, s.pool)
 	}
 	l.heldMost = cfg.Buffers / 2
+	if e.Features().HasOp(api.OpSplice) && !cfg.NoSplice {
+		l.lanesMost = lanesMost
+	}
 	l.openMost = (opt.MaxInFlight - len(listeners) - 1) / 2
 	return l, nil
 }
@@ -211,7 +221,7 @@ func (l *loop) turn() error {
 func (l *loop) submitted(ops []api.Op) {
 	for i := range ops {
 		switch op := &ops[i]; kind(op.Tag >> 60) {
-		case kindRecv:
+		case kindRecv, kindFill:
 			l.conns[uint32(op.Tag)].io.receive = op.ID
 		case kindClose:
 			l.conns[uint32(op.Tag)].io.set(stGiven)
@@ -247,7 +257,7 @@ func (l *loop) handle(done *api.Completion) {
 	slot := uint32(done.Tag)
 	k := kind(done.Tag >> 60)
 	switch k {
-	case kindIgnore:
+	case kindIgnore, kindLane:
 		return
 	case kindAccept:
 		l.acceptDone(slot, done)
@@ -276,6 +286,10 @@ func (l *loop) handle(done *api.Completion) {
 		l.sent(c, done)
 	case kindFile:
 		l.fileRead(c, done)
+	case kindFill:
+		l.filled(c, done)
+	case kindDrain:
+		l.drained(c, done)
 	case kindShut:
 		l.shut(c, done)
 	case kindConnect:

@@ -18,12 +18,13 @@ type txq struct {
 	out   []byte
 }
 
-// item is a buffer or a part of a file.
+// item is a buffer, a part of a file, or a pipe and what is in it.
 type item struct {
 	buf    []byte
 	file   *os.File
 	off, n int64
 	lease  api.Lease
+	lane   *lane
 	owner  owner
 }
 

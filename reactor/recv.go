@@ -57,7 +57,7 @@ func (l *loop) read(c *Conn) {
 	const never = stEOF | stDead | stStarved
 	const notNow = stFull | stHeld | stPaused | stBlocked
 	if c.io.is(stReceiving) {
-		if c.io.is(notNow) && !c.io.is(stCanceling|stClosing|stDead) && c.io.receive != 0 {
+		if (c.io.is(notNow) || c.io.changesWay()) && !c.io.is(stCanceling|stClosing|stDead) && c.io.receive != 0 {
 			c.io.set(stCanceling)
 			l.push(api.Cancel(c.io.receive, tagOf(kindIgnore, 0)))
 		}
@@ -66,8 +66,16 @@ func (l *loop) read(c *Conn) {
 	if c.io.is(never) || !c.io.is(stOpened) || c.io.is(notNow) && !c.io.is(stLingering) {
 		return
 	}
+	ln := l.laneOf(c)
+	if ln != nil && ln.out {
+		return // what is in it is to be sent first
+	}
 	c.io.set(stReceiving)
 	c.io.receive = 0
+	if ln != nil {
+		l.fill(c, ln)
+		return
+	}
 	l.pushOn(c, api.RecvMultishot(int(c.io.fd), groupID, tagOf(kindRecv, c.io.slot)))
 }
 

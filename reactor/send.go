@@ -22,6 +22,8 @@ func (l *loop) send(c *Conn) {
 		l.allSent(c)
 	case it.file != nil:
 		l.beginFile(c, it, nil)
+	case it.lane != nil:
+		l.drain(c, it)
 	case q.empty():
 		l.sendOne(c, it)
 	default:
@@ -29,14 +31,19 @@ func (l *loop) send(c *Conn) {
 	}
 }
 
-// sendSeveral sends it and what is behind it, up to a file. What is before a file goes with its first chunk.
+// sendSeveral sends it and what is behind it, up to a pipe or a file. What is before a file goes with its first chunk.
 func (l *loop) sendSeveral(c *Conn, q *txq, it item) {
 	g := l.newGather()
 	g.add(it)
 	for !g.full() {
-		if first := q.first(); first != nil && first.file != nil {
+		switch first := q.first(); {
+		case first == nil:
+		case first.file != nil:
 			file, _ := q.take()
 			l.beginFile(c, file, g)
+			return
+		case first.lane != nil:
+			l.sendGather(c, g)
 			return
 		}
 		it, ok := q.take()

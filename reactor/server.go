@@ -170,6 +170,7 @@ func (s *Server) runLoop(l *loop, ok bool) {
 	l.up.quiet()
 	err = errors.Join(err, l.engine.Close())
 	l.abandon()
+	l.closeLanes()
 	l.up.wait()
 	if err != nil {
 		s.mu.Lock()
