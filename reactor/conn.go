@@ -89,8 +89,13 @@ func (c *Conn) Remote() Remote {
 }
 
 // Dial begins a connection to an address, on the same loop, with a handler and a context of its own: h.OnOpen is called when it is
-// there, or h.OnClose with the error and without an OnOpen.
-func (c *Conn) Dial(to api.Addr, h Handler, context any) error { return c.drv.dial(to, h, context) }
+// there, or h.OnClose with the error and without an OnOpen. Errors: *net.AddrError for the zero Addr, ErrInvalidConfig for a nil handler, ErrClosed, ErrMaxConns (ThreadPerConn alone).
+func (c *Conn) Dial(to api.Addr, h Handler, context any) error {
+	if h == nil {
+		return errNoHandler
+	}
+	return c.drv.dial(to, h, context)
+}
 
 // Close closes the connection when all output has been sent. There is no more input, and no more can be written.
 func (c *Conn) Close() { c.asked |= askClose }
@@ -132,7 +137,8 @@ func instantOf(t time.Time) api.Instant {
 	if t.IsZero() {
 		return 0
 	}
-	return api.Now().Add(time.Until(t))
+	in := time.Until(t) // first: if the thread has to wait between the two clocks, it becomes later, not earlier
+	return api.Now().Add(in)
 }
 
 // Buffered is how many bytes of input there are.

@@ -40,13 +40,21 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// ConfigError says that a field of Config makes no sense. It is ErrInvalidConfig.
+// ConfigError says that a field of Config makes no sense, or that the Handler is nil. It is ErrInvalidConfig.
 type ConfigError struct {
 	Field  string
 	Reason string
 }
 
-func (e *ConfigError) Error() string { return "reactor: Config." + e.Field + ": " + e.Reason }
+func (e *ConfigError) Error() string {
+	if e == errNoHandler {
+		return "reactor: the Handler is nil"
+	}
+	return "reactor: Config." + e.Field + ": " + e.Reason
+}
+
+// errNoHandler is for Start, and for dials: with it no connection would get as far as its first callback.
+var errNoHandler = &ConfigError{"Handler", "is nil"}
 
 // Is makes every ConfigError ErrInvalidConfig.
 func (e *ConfigError) Is(target error) bool { return target == ErrInvalidConfig }

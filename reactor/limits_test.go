@@ -502,44 +502,6 @@ func TestUnix(t *testing.T) {
 	})
 }
 
-func TestDial(t *testing.T) {
-	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
-		r := newRecorder()
-		r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
-		s := serve(t, cfg, r)
-		client := newRecorder()
-		client.onOpen = func(c *reactor.Conn) {
-			if c.Context() != "mine" || c.RemoteAddr().String() != s.Addrs()[0].String() || c.LocalAddr().String() == c.RemoteAddr().String() {
-				t.Errorf("context %v, from %v to %v", c.Context(), c.LocalAddr(), c.RemoteAddr())
-			}
-			c.WriteString("hello")
-		}
-		client.onData = func(c *reactor.Conn) {
-			if string(c.Peek(-1)) == "hello" {
-				c.Close()
-			}
-		}
-		if err := s.Dial(t.Context(), "tcp://"+s.Addrs()[0].String(), client, "mine"); err != nil {
-			t.Fatal(err)
-		}
-		if e := client.wait(t, "close"); e.err != nil {
-			t.Errorf("closed by %v", e.err)
-		}
-		// Nobody listens at a port that was free a moment ago.
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		if err := s.Dial(t.Context(), "tcp://"+l.Addr().String(), client, nil); err != nil {
-			t.Fatal(err)
-		}
-		if e := client.wait(t, "close"); !errors.Is(e.err, syscall.ECONNREFUSED) {
-			t.Errorf("refused: closed by %v", e.err)
-		}
-	})
-}
-
 func TestBalance(t *testing.T) {
 	for _, tc := range []struct {
 		balance reactor.Balance
@@ -605,31 +567,13 @@ func TestConfigErrors(t *testing.T) {
 	if _, err := reactor.Start(reactor.Config{}, nil); !errors.Is(err, reactor.ErrInvalidConfig) {
 		t.Errorf("no handler: %v", err)
 	}
+	const want = "reactor: the Handler is nil"
+	if _, err := reactor.Start(reactor.Config{}, nil); err.Error() != want {
+		t.Errorf("no handler: %v, want %s", err, want)
+	}
 	if _, err := reactor.Start(reactor.Config{Backend: "kqueue"}, reactor.Base{}); err == nil {
 		t.Error("no error for a backend that does not exist")
 	}
-}
-
-// TestDialWhileShuttingDown wants connections that are there only when the shutdown has begun to be told of it, too.
-func TestDialWhileShuttingDown(t *testing.T) {
-	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		s := serve(t, cfg, newRecorder())
-		for range 4 {
-			if err := s.Dial(context.Background(), "tcp://"+ln.Addr().String(), newRecorder(), nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), watchdog)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 // TestFewInFlight has more connections than the engine may have operations in flight for. Those that are too many are closed, and the

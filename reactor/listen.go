@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"context"
-	"errors"
 	"net"
 	"strings"
 
@@ -66,11 +65,11 @@ func closeAll(list []listener) {
 }
 
 // Resolve turns "tcp://host:port" or "unix:///path" into an address for Conn.Dial. It is the first one of a host that has several. ctx bounds the
-// look-up. Errors: *ConfigError, *net.AddrError, those of the look-up.
+// look-up. Errors: *net.AddrError, those of the look-up.
 func Resolve(ctx context.Context, addr string) (api.Addr, error) {
 	network, where, err := splitAddr(addr)
 	if err != nil || strings.HasPrefix(network, "udp") {
-		return api.Addr{}, errors.Join(err, &net.AddrError{Err: "reactor: want tcp://host:port or unix:///path", Addr: addr})
+		return api.Addr{}, &net.AddrError{Err: "reactor: want tcp://host:port or unix:///path", Addr: addr}
 	}
 	if network == "unix" {
 		return api.UnixAddr(where), nil

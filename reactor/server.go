@@ -59,7 +59,7 @@ func Start(cfg Config, h Handler) (*Server, error) {
 		return nil, err
 	}
 	if h == nil {
-		return nil, &ConfigError{"Handler", "is nil"}
+		return nil, errNoHandler
 	}
 	s := &Server{cfg: cfg, handler: h, done: make(chan struct{})}
 	if err := s.checkPackets(); err != nil {
@@ -195,7 +195,8 @@ func (s *Server) stop() {
 }
 
 // Shutdown stops accepting, tells the handlers of all open connections by OnShutdown, and waits until they are closed. When ctx
-// is done before, those that are left are aborted (ErrShutdown), and the error is that of ctx. Else it is as that of Wait.
+// is done before, those that are left are aborted (ErrShutdown), and the error is that of ctx. Else it is as that of Wait. A callback that runs is waited for
+// in any case, so that no callback may wait for Shutdown; it may have another goroutine call it.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	select {
@@ -231,8 +232,11 @@ func (s *Server) Backend() string { return s.backend }
 
 // Dial begins a connection from one of the loops, in turn, to "tcp://host:port" or "unix:///path", with a handler and a context of its own: h.OnOpen is called when
 // it is there, or h.OnClose with the error and without an OnOpen. ctx bounds the look-up of a host's name. Errors: ErrClosed, ErrMaxConns (ThreadPerConn alone), *net.AddrError,
-// those of the look-up.
+// those of the look-up, ErrInvalidConfig for a nil handler.
 func (s *Server) Dial(ctx context.Context, addr string, h Handler, value any) error {
+	if h == nil {
+		return errNoHandler
+	}
 	to, err := Resolve(ctx, addr)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 )
 
 func measure(context.Context, *settings, string) (run, error) {
@@ -13,7 +12,3 @@ func measure(context.Context, *settings, string) (run, error) {
 }
 
 func defaultCPUs() (server, client []int) { return []int{0}, []int{1} }
-
-func compareIdle(context.Context, *settings, io.Writer) error {
-	return errors.New("this needs Linux: it reads the memory of processes")
-}

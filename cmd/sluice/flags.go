@@ -130,34 +130,34 @@ func checkLoad(conns, size int) error {
 }
 
 // checkAddr checks all of HOST:PORT that can be without asking for the name of a host, and returns the port.
-func checkAddr(addr string) (port int, err error) {
+func checkAddr(flag, addr string) (port int, err error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
-		return 0, usagef("--addr must be HOST:PORT: %v", err)
+		return 0, usagef("--%s must be HOST:PORT: %v", flag, err)
 	}
 	if service == "" {
-		return 0, usagef("--addr must be HOST:PORT, but %q has no port", addr)
+		return 0, usagef("--%s must be HOST:PORT, but %q has no port", flag, addr)
 	}
 	if port, err = net.LookupPort("tcp", service); err != nil {
-		return 0, usagef("--addr must be HOST:PORT, with a port from 0 to 65535, not %q", service)
+		return 0, usagef("--%s must be HOST:PORT, with a port from 0 to 65535, not %q", flag, service)
 	}
 	// No name of a host is made of digits alone, nor has colons.
 	if host != "" && (strings.Trim(host, "0123456789.") == "" || strings.Contains(host, ":")) {
 		if _, err := netip.ParseAddr(host); err != nil {
-			return 0, usagef("--addr must be HOST:PORT, but %q is no IP address", host)
+			return 0, usagef("--%s must be HOST:PORT, but %q is no IP address", flag, host)
 		}
 	}
 	return port, nil
 }
 
 // resolve turns HOST:PORT into the address to connect to; no host is this one.
-func resolve(addr string) (netip.AddrPort, error) {
-	port, err := checkAddr(addr)
+func resolve(flag, addr string) (netip.AddrPort, error) {
+	port, err := checkAddr(flag, addr)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
 	if port == 0 {
-		return netip.AddrPort{}, usagef("--addr must name the port of a server, and 0 is none")
+		return netip.AddrPort{}, usagef("--%s must name the port of a server, and 0 is none", flag)
 	}
 	a, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {

@@ -66,7 +66,7 @@ func (l *loadEcho) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := checkDuration("duration", l.duration, time.Millisecond); err != nil {
 		return err
 	}
-	addr, err := resolve(l.addr)
+	addr, err := resolve("addr", l.addr)
 	if err != nil {
 		return err
 	}

@@ -84,11 +84,9 @@ func (r *reactorFlags) config() (reactor.Config, error) {
 		cfg.Wait = r.wait.strategy
 	}
 	for _, a := range r.addrs {
-		if !strings.Contains(a, "://") {
-			if _, err := checkAddr(a); err != nil {
-				return cfg, err
-			}
-			a = "tcp://" + a
+		a, err := address("addr", a)
+		if err != nil {
+			return cfg, err
 		}
 		cfg.Listen = append(cfg.Listen, a)
 	}
@@ -103,7 +101,29 @@ func (r *reactorFlags) config() (reactor.Config, error) {
 	if r.buffers&(r.buffers-1) != 0 {
 		return cfg, usagef("--buffers must be a power of two, not %d", r.buffers)
 	}
+	if r.idle < 0 {
+		return cfg, usagef("--idle must not be negative")
+	}
 	return cfg, nil
+}
+
+// address is that of a flag, as package reactor has it.
+func address(flag, a string) (string, error) {
+	network, where, ok := strings.Cut(a, "://")
+	if !ok {
+		network, where, a = "tcp", a, "tcp://"+a
+	}
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+		_, err := checkAddr(flag, where)
+		return a, err
+	case "unix":
+		if where == "" {
+			return a, usagef("--%s: unix:// has no path", flag)
+		}
+		return a, nil
+	}
+	return a, usagef("--%s must be HOST:PORT or unix:///PATH, not %q", flag, a)
 }
 
 // reactorStats is what a server has done, as --stats prints it.
@@ -138,7 +158,7 @@ func (r *reactorFlags) serveWith(cmd *cobra.Command, cfg reactor.Config, h react
 		return err
 	}
 	user, system := cpuTimes()
-	fmt.Fprintf(cmd.OutOrStdout(), "listening on %v backend=%s reactor=%s\n", s.Addrs()[0], orNone(s.Backend()), r.variant)
+	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s backend=%s reactor=%s\n", addrsOf(s), orNone(s.Backend()), r.variant)
 	if err := r.end(ctx, s); err != nil {
 		return err
 	}
@@ -150,6 +170,15 @@ func (r *reactorFlags) serveWith(cmd *cobra.Command, cfg reactor.Config, h react
 		Backend: s.Backend(), Reactor: r.variant.String(), Server: s.Stats(),
 		CPUMicros: (user2 - user + system2 - system).Microseconds(),
 	})
+}
+
+// addrsOf are the addresses that a server listens on.
+func addrsOf(s *reactor.Server) string {
+	var names []string
+	for _, a := range s.Addrs() {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, ",")
 }
 
 // end waits for the end of a server, and shuts it down when ctx is done.

@@ -38,10 +38,13 @@ func (s *serveProxy) run(cmd *cobra.Command) error {
 	var opt proxy.Options
 	for _, to := range s.to {
 		if !strings.Contains(to, "://") {
-			if _, err := resolve(to); err != nil {
+			if _, err := resolve("to", to); err != nil {
 				return err
 			}
-			to = "tcp://" + to
+		}
+		to, err := address("to", to)
+		if err != nil {
+			return err
 		}
 		opt.Upstreams = append(opt.Upstreams, to)
 	}

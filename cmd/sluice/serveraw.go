@@ -69,7 +69,7 @@ The soft limit of open files is raised to the hard one, as Go does for every pro
 }
 
 func (s *serveEcho) check() error {
-	if _, err := checkAddr(s.addr); err != nil {
+	if _, err := checkAddr("addr", s.addr); err != nil {
 		return err
 	}
 	if err := checkRange("loops", s.opt.Loops, 1, loopsMax); err != nil {

@@ -33,6 +33,22 @@ func stopped(t *testing.T, srv *running) {
 	}
 }
 
+// The line tells all addresses, since a port that was chosen is to be had nowhere else.
+func TestServeSeveral(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	srv, addrs := startAt(t, "http", "--addr", "127.0.0.1:0", "--addr", "tcp://127.0.0.1:0", "--addr", "unix://"+path)
+	list := strings.Split(addrs, ",")
+	if len(list) != 3 || list[2] != path {
+		t.Fatalf("listens on %q", addrs)
+	}
+	for _, a := range list[:2] {
+		if got := get(t, "http://"+a+"/"); got != "200 Hello, World!" {
+			t.Errorf("%s: got %q", a, got)
+		}
+	}
+	stopped(t, srv)
+}
+
 func get(t *testing.T, url string) string {
 	t.Helper()
 	cl := http.Client{Timeout: watchdog, Transport: &http.Transport{DisableKeepAlives: true}}

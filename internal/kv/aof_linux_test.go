@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/internal/halfopen"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -137,6 +138,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	halfopen.Main()
 	if path := os.Getenv(killEnv); path != "" {
 		fmt.Println(serveUntilKilled(path, os.Getenv(variantEnv)))
 		os.Exit(1)

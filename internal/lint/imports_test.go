@@ -91,6 +91,9 @@ var importTable = []allowance{
 	{pkg: "ionet/...", may: join(leaf, "api", "backend", "reactor", "ionet/..."), out: xsys},
 	{pkg: "iofile/...", may: join(leaf, "api", "backend", "reactor", "iofile/..."), out: xsys},
 
+	// What holds connections for tests.
+	{pkg: "internal/halfopen", may: []string{"backend"}, out: xsys},
+
 	// The echo server and client that the tool and the benchmarks run on any engine.
 	{pkg: "internal/echo", may: []string{"api", "internal/sysx"}, out: xsys},
 

@@ -17,15 +17,15 @@ import (
 
 const (
 	// manyMax is how many connections send half a request and then nothing. They need two files each, of this one process: where the limit of
-	// open files is lower, there are as many as it allows.
-	manyMax = 20_000
+	// open files is lower, there are as many as it allows. TestHalfOpen has more.
+	manyMax = 4000
 
 	// halfMax is how much memory each of them may take, of the server and in Go: half a request lies in a buffer of its own.
 	halfMax = 8 << 10
 )
 
 // TestManyHalfRequests has one loop hold thousands of connections that have sent half a request: others are served meanwhile, the memory
-// is bounded. (TestHalfRequests has them ended when their time is over.)
+// is bounded. (TestHalfRequests and TestHalfOpen have them ended when their time is over.)
 func TestManyHalfRequests(t *testing.T) {
 	for _, b := range backend.Probe() {
 		if !b.Available {

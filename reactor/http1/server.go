@@ -27,7 +27,8 @@ type Options struct {
 	// Stream is called for a request whose body is longer than BufferBody, when its head has come. The BodyFunc that it returns gets the body; with nil the body is not wanted, what
 	// was written to w is the answer, 413 if that is nothing, and the connection is closed. The Request is valid until the answer is sent. Default: nil, every body is collected.
 	Stream func(w *Response, r *Request) BodyFunc
-	// HeaderTimeout is how long a request may take from its first byte to the end of its headers, and the first one from the accept. Default: 10 s.
+	// HeaderTimeout is how long a request may take from its first byte to the end of its headers, and the first one from the accept. A connection whose time is over, this or the other
+	// times, is closed without an answer, as there is no request to answer or the client does not listen. Default: 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout and WriteTimeout are how long a body may take to come, and the answers to go, each a second longer for MinRate bytes. Default: 30 s.
 	BodyTimeout, WriteTimeout time.Duration
@@ -102,8 +103,11 @@ type Server struct {
 
 var _ reactor.Handler = (*Server)(nil)
 
-// New makes a server. nil options are the defaults.
+// New makes a server. nil options are the defaults. It panics without a handler, which would else do so for each request.
 func New(h Handler, o *Options) *Server {
+	if h == nil {
+		panic("http1: New without a Handler")
+	}
 	s := &Server{opt: o.withDefaults(), handler: h}
 	s.free.New = func() any { return &exchange{} }
 	return s
@@ -337,5 +341,6 @@ func timeOf(t api.Instant) time.Time {
 	if t == 0 {
 		return time.Time{}
 	}
-	return time.Now().Add(t.Sub(api.Now()))
+	in := t.Sub(api.Now()) // first: if the thread has to wait between the two clocks, it becomes later, not earlier
+	return time.Now().Add(in)
 }

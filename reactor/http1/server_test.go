@@ -152,6 +152,16 @@ func echoes(w *http1.Response, r *http1.Request) {
 	}
 }
 
+// A server without a handler is noticed where it is made, and not by the clients.
+func TestNoHandler(t *testing.T) {
+	defer func() {
+		if v := recover(); v != "http1: New without a Handler" {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	http1.New(nil, nil)
+}
+
 func TestClient(t *testing.T) {
 	big := strings.Repeat("0123456789abcdef", 1<<14) // 256 KiB
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {

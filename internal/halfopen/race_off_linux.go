@@ -1,0 +1,5 @@
+//go:build !race
+
+package halfopen
+
+const raceEnabled = false
