@@ -152,7 +152,8 @@ func (r *run) letGo(list []Op) string {
 		o := &list[i]
 		drains = drains || o.Flags&DrainOp != 0
 		stops = stops || o.Verb.info().stops
-		asks = asks || o.Count > 0 || (o.Flags&DontWait != 0 || o.Verb == WriteOp && r.objects[o.On].Kind == File) && r.shared(list, i)
+		asks = asks || o.Count > 0 || (o.Flags&DontWait != 0 || o.Verb == WriteOp && r.objects[o.On].Kind == File) && r.shared(list, i) ||
+			o.Verb == LinkTimeout && o.Time.Fires() && i > 0 && r.shared(list, i-1)
 		if i == 0 || list[i-1].Flags&(Link|HardLink) == 0 || o.On == "" {
 			continue
 		}
