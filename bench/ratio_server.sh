@@ -4,10 +4,12 @@
 #	bench/ratio_server.sh http REPS A B
 #	bench/ratio_server.sh kv REPS A B
 #
-# A and B are command lines in which {addr} stands for host:port, and {port} for the port alone. They run in turn, A B A B …, each pinned
+# A and B are command lines in which {addr} stands for host:port, {port} for the port alone, and {dir} for an empty directory. They run in turn, A B A B …, each pinned
 # to processor 0 with GOMAXPROCS=1, the load to processor 1: wrk with 64 connections, or redis-benchmark with 64 clients that GET and SET, one command at
 # a time and 16. It prints the medians, and those of the ratios of neighbouring runs: of requests a second, and of the server's
 # processor time per request. SECS (3) is how long wrk loads, REQUESTS (200000) how many redis-benchmark sends, OPS (the four) which.
+#
+# For what no server on io_uring can go below, compare with bin/floor (make -C bench/c): "bin/floor http {port}", "bin/floor nil {port}".
 source "$(dirname "${BASH_SOURCE[0]}")/ratio.bash"
 set -euo pipefail
 
@@ -49,9 +51,11 @@ load() {
 
 # run NAME COMMAND prints requests a second and microseconds of the server's processor time per request.
 run() {
-	local port=$((10000 + RANDOM % 20000)) cmd pid before rate n
+	local port=$((10000 + RANDOM % 20000)) cmd pid before rate n dir
+	dir=$(mktemp -d)
 	cmd=${2//\{addr\}/127.0.0.1:$port}
 	cmd=${cmd//\{port\}/$port}
+	cmd=${cmd//\{dir\}/$dir}
 	# shellcheck disable=SC2086 # split at spaces on purpose
 	GOMAXPROCS=1 taskset -c 0 $cmd >/dev/null 2>&1 &
 	pid=$!
@@ -61,6 +65,7 @@ run() {
 	awk -v r="$rate" -v n="$n" -v a="$before" -v b="$(ticks $pid)" 'BEGIN { print r, (b - a) / n }'
 	kill -9 $pid
 	wait $pid 2>/dev/null || true
+	rm -rf "$dir"
 }
 
 what=http

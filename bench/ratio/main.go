@@ -8,6 +8,8 @@
 // set to how many they are, and the load, a process of its own, to others. The load is a closed loop: each connection has
 // one message in flight, and every byte that comes back is compared.
 //
+// With -idle it compares what memory connections take on which nothing happens.
+//
 // It prints the medians of each, and of the ratios of the pairs. It fails when a server does not
 // start or any byte is wrong.
 package main
@@ -28,6 +30,7 @@ import (
 // settings are what the flags say.
 type settings struct {
 	conns, size, reps      int
+	idle                   int
 	duration, warmup       time.Duration
 	serverCPUs, clientCPUs []int
 	client                 string
@@ -47,6 +50,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if s.idle > 0 {
+		exit(compareIdle(ctx, s, os.Stdout))
+	}
 	exit(compare(ctx, s, os.Stdout))
 }
 
@@ -63,6 +69,7 @@ func parse(args []string) (*settings, error) {
 	s.serverCPUs, s.clientCPUs = defaultCPUs()
 	f := flag.NewFlagSet("ratio", flag.ContinueOnError)
 	f.IntVar(&s.conns, "conns", 64, "connections")
+	f.IntVar(&s.idle, "idle", 0, "compare the memory of so many idle connections, which have sent one message before if size is not 0")
 	f.IntVar(&s.size, "size", 64, "bytes of a message")
 	f.IntVar(&s.reps, "reps", 5, "how often to run each")
 	f.DurationVar(&s.duration, "duration", 2*time.Second, "how long to measure each time")
@@ -80,8 +87,8 @@ func parse(args []string) (*settings, error) {
 	if f.NArg() != 2 {
 		return nil, fmt.Errorf("%d commands, want two: A and B, in quotes", f.NArg())
 	}
-	if s.conns < 1 || s.size < 1 || s.reps < 1 || s.duration <= 0 || s.warmup < 0 {
-		return nil, errors.New("conns, size, reps and duration must be positive, and warmup not negative")
+	if s.conns < 1 || s.size < 0 || s.size == 0 && s.idle == 0 || s.idle < 0 || s.reps < 1 || s.duration <= 0 || s.warmup < 0 {
+		return nil, errors.New("conns, size, reps and duration must be positive, and warmup and idle not negative; size may be 0 with idle")
 	}
 	for i, c := range f.Args() {
 		if len(strings.Fields(c)) == 0 {

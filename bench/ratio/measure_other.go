@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 )
 
 func measure(context.Context, *settings, string) (run, error) {
@@ -12,3 +13,7 @@ func measure(context.Context, *settings, string) (run, error) {
 }
 
 func defaultCPUs() (server, client []int) { return []int{0}, []int{1} }
+
+func compareIdle(context.Context, *settings, io.Writer) error {
+	return errors.New("this needs Linux: it reads the memory of processes")
+}

@@ -81,6 +81,20 @@ func TestCompare(t *testing.T) {
 			}
 		}
 	})
+	t.Run("idle", func(t *testing.T) {
+		t.Setenv(serveEnv, "echo")
+		many := *s
+		many.idle = 100
+		var out bytes.Buffer
+		if err := compareIdle(context.Background(), &many, &out); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"A  100 idle connections: ", "B  100 idle connections: "} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("no %q in\n%s", want, &out)
+			}
+		}
+	})
 	t.Run("wrong bytes", func(t *testing.T) {
 		t.Setenv(serveEnv, "lie")
 		if err := compare(context.Background(), s, io.Discard); err == nil || !strings.Contains(err.Error(), "something else") {
