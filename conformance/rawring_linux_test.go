@@ -504,6 +504,15 @@ func (r *rawRing) completed(o *rawOp, cqe *iouring.CQE) error {
 			c.Res = -int32(unix.ENOENT)
 		}
 	}
+	if c.Res == -int32(unix.ENOENT) && r.between(o) {
+		q := r.ring.NextSQE()
+		if q == nil {
+			return errors.New("the submission queue is full")
+		}
+		r.encodeCancel(q, o)
+		q.UserData = uint64(o.ID.Slot())
+		return nil
+	}
 	if !c.More() {
 		r.ends(o)
 	}
@@ -517,6 +526,19 @@ func (r *rawRing) completed(o *rawOp, cqe *iouring.CQE) error {
 		r.deliver(by, api.Completion{Tag: by.Tag, ID: by.ID, Code: by.Code})
 	}
 	return nil
+}
+
+// between says whether the operation is a cancel of one that the kernel has let go, behind another of its chain, and has not begun: it finds it later.
+func (r *rawRing) between(o *rawOp) bool {
+	if o.Code != api.OpCancel || o.Flags&(api.Any|api.ByFD) != 0 || len(o.chain) > 1 || o.tooLate {
+		return false
+	}
+	n := o.Target.Slot()
+	if n == 0 || int(n) >= len(r.ops) {
+		return false
+	}
+	t := r.ops[n]
+	return t.given && !t.ended && t.at > 0 && t.chain[t.at-1].ended
 }
 
 // deliver has Complete give out a completion, but for those that SkipSuccess takes away. The kernel is not asked for that, for

@@ -51,6 +51,7 @@ type op struct {
 	done  bool
 	broke bool // its chain, so that what stands behind it is ended
 	asked bool // to be cancelled
+	found bool // by a cancel, so that it ends
 	begun bool // it had its turn before the step that is going on
 }
 

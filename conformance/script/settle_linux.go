@@ -249,7 +249,7 @@ func (r *run) due(o *op) bool {
 		target := o.chain.ops[o.at-1]
 		return target.done || o.Time.Fires() && !r.held(target)
 	}
-	if o.Deadline.Fires() || o.at > 0 && o.chain.ops[o.at-1].broke {
+	if o.Deadline.Fires() || o.found || o.at > 0 && o.chain.ops[o.at-1].broke {
 		return true
 	}
 	return !r.held(o) && r.served(o)
@@ -328,6 +328,9 @@ func (r *run) completed(c *api.Completion) error {
 			r.say("  wrong: %d is not multishot", c.Tag)
 		}
 		return nil
+	}
+	if t := r.ops[o.Of]; o.Verb == Cancel && c.Res == 0 && t != nil {
+		t.found = true // CAN-6
 	}
 	o.broke = c.Res < 0 && o.Flags&(Link|TimeoutOK) == Link && o.Verb != LinkTimeout
 	r.ended(o, o.Verb == LinkTimeout && c.Res == -int32(unix.ETIME))

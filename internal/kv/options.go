@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -126,11 +127,16 @@ func (o *Options) fit(cfg *reactor.Config) error {
 	return nil
 }
 
-// fitReactor sets what the server needs of the reactor: to have a whole command in the input, and to be called for what has expired.
+// fitReactor sets what the server needs of the reactor: to have a whole command in the input, to be called for what has expired, and not to keep its
+// processor from the goroutine that writes the file.
 func (o *Options) fitReactor(cfg *reactor.Config) {
 	cfg.MaxInput = max(cfg.MaxInput, min(o.MaxRequest+restOfRequest, gib))
 	cfg.MaxOutput = max(cfg.MaxOutput, o.MaxReply)
 	if cfg.Tick == 0 {
 		cfg.Tick = defaultTick
+	}
+	if o.AppendOnly != "" && o.Fsync == FsyncAlways && cfg.Wait == (api.Strategy{}) && (cfg.Variant == reactor.Single || cfg.Variant == reactor.Multi) {
+		// Replies wait for the goroutine that writes, and a thread that blocks in the kernel gives it its processor too late.
+		cfg.Wait = api.Park()
 	}
 }

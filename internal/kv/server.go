@@ -23,7 +23,8 @@ type Server struct {
 
 var _ reactor.Handler = (*Server)(nil)
 
-// New makes a server, reads its append-only file, and changes in cfg what does not suit: MaxInput and MaxOutput are large enough for the largest command and reply, and there are ticks.
+// New makes a server, reads its append-only file, and changes in cfg what does not suit: MaxInput and MaxOutput are large enough for the largest command and reply, there are ticks, and
+// unless Wait is set loops park when replies wait for the disk.
 // cfg must be what the reactor is then started with. The server must be closed. Errors: *OptionError, *CorruptError, those of the file, and of backend.Open.
 func New(o Options, cfg *reactor.Config) (*Server, error) {
 	if err := o.fit(cfg); err != nil {
