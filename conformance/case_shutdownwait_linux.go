@@ -240,6 +240,24 @@ var shutdownWaitCases = []Case{
 		},
 	},
 	{
+		ID: "SHU-9", Name: "a splice that waits",
+		Explanation: "The same is true of a splice to such a socket.",
+		Ops:         spliceOps,
+		Fn: func(t *T) {
+			for _, pair := range []func(bool) (int, int){t.Pair, t.Records} {
+				a, b := pair(false)
+				t.fillUnix(a)
+				r, w := t.Pipe(false)
+				t.Put(w, "late")
+				t.Submit(api.Splice(r, none, a, none, 2, 0, 1), api.Splice(r, none, a, none, 2, 0, 2))
+				t.StillPending(1, 2)
+				t.shut(b, unix.SHUT_RD)
+				t.Prompt(1, neg(unix.EPIPE))
+				t.Prompt(2, neg(unix.EPIPE))
+			}
+		},
+	},
+	{
 		ID: "SHU-9", Name: "a send of which a part has gone",
 		Explanation: "A send with WaitAll that has moved bytes by then completes with their number, and the next one with EPIPE.",
 		Requires:    api.FeatWaitAll,

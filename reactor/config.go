@@ -88,7 +88,7 @@ type Config struct {
 	// Pin binds the thread of each loop to one processor. Linux; not for the variants without loops. Default: off.
 	Pin bool
 	// NoSplice has joined connections, and large files, go by buffers always, and never by pipes. Default: pipes, where the system and the backend have them,
-	// in the variants with loops: up to 32 for each loop.
+	// in the variants with loops: up to 32 for each loop, of two fds each, which it keeps. Where peers that are slow have them all, the others go by buffers.
 	NoSplice bool
 	// Log is told of panics, and of listeners that cannot accept. Default: slog.Default().
 	Log *slog.Logger

@@ -76,6 +76,29 @@ func Lanes(s *Server) (all, used int) {
 // LimitLanes lets each loop have n pipes.
 func LimitLanes(s *Server, n int) { EachLoop(s, func(l *loop) { l.lanesMost = n }) }
 
+// Laden are how many pipes are full, and wait to be emptied.
+func Laden(s *Server) (n int) {
+	EachLoop(s, func(l *loop) {
+		for _, ln := range l.lanes {
+			if ln.out {
+				n++
+			}
+		}
+	})
+	return n
+}
+
+// TakeLane asks the loops for a pipe of some size each, and gives it back. It says whether there is one in the last.
+func TakeLane(s *Server, size int) (ok bool) {
+	EachLoop(s, func(l *loop) {
+		ln := l.getLane(size)
+		if ok = ln != nil; ok {
+			l.putLane(ln)
+		}
+	})
+	return ok
+}
+
 // Filling is how many pipes are being filled by joins.
 func Filling(s *Server) (n int) {
 	EachLoop(s, func(l *loop) {

@@ -341,11 +341,26 @@ type flood struct {
 	client *net.TCPConn
 	goOn   chan bool  // true: it reads; false: it ends
 	got    chan int64 // bytes that came at the peer
+	side   chan reactor.Remote
+}
+
+// post has fn called for the connection to the peer, and waits for that.
+func (f *flood) post(t *testing.T, fn func(*reactor.Conn)) {
+	t.Helper()
+	done := make(chan struct{})
+	if err := (<-f.side).Post(func(c *reactor.Conn) { fn(c); close(done) }); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-done:
+	case <-time.After(watchdog):
+		t.Fatal("what was posted is not called")
+	}
 }
 
 func newFlood(t *testing.T, cfg reactor.Config, total int) *flood {
 	t.Helper()
-	f := &flood{goOn: make(chan bool), got: make(chan int64, 1)}
+	f := &flood{goOn: make(chan bool), got: make(chan int64, 1), side: make(chan reactor.Remote, 1)}
 	to := upstream(t, func(nc *net.TCPConn) {
 		if !<-f.goOn {
 			return // which is a reset, since there is input
@@ -354,6 +369,7 @@ func newFlood(t *testing.T, cfg reactor.Config, total int) *flood {
 		f.got <- n
 	})
 	f.relay = &relay{to: to, ends: make(chan error, 2)}
+	f.joined = func(c *reactor.Conn, _ error) { f.side <- c.Remote() }
 	cfg.Buffers, cfg.BufferSize, cfg.WriteHigh = 16, 8192, 128<<10
 	f.server = serve(t, cfg, f.relay)
 	f.client = dialTCP(t, f.server)
@@ -381,7 +397,7 @@ func stalled(t *testing.T, n *atomic.Int64) {
 	end := time.Now().Add(watchdog)
 	for last, same := int64(-1), 0; same < 20; <-tick.C {
 		now := n.Load()
-		if now == last {
+		if now == last && now > 128<<10 { // else it has not begun
 			same++
 		} else {
 			last, same = now, 0

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"io"
 	"math/bits"
 	"slices"
 	"syscall"
@@ -47,7 +46,7 @@ func (l *loop) bulk(c *Conn, n int) {
 	if j.lane != nil || j.never || l.cfg.joinLane() < laneMin {
 		return
 	}
-	if n < l.cfg.BufferSize { // the end of what had come, which a message of laneLeast bytes is to make up for
+	if n < min(l.cfg.BufferSize, laneLeast) { // the end of what had come, which a message of laneLeast bytes is to make up for
 		j.bulk = max(j.bulk-laneLeast, 0)
 		return
 	}
@@ -95,7 +94,7 @@ func (l *loop) filled(c *Conn, done *api.Completion) {
 		l.ended0(c)
 	case cannotSplice(errno):
 		j.never = true
-	case done.Err() == api.ErrCanceled, errno == syscall.ETIME: // it was to be paused, the fd is being closed, or nothing has come
+	case done.Err() == api.ErrCanceled, errno == api.ETime: // it was to be paused, the fd is being closed, or nothing has come
 	default:
 		l.fail(c, done.Err())
 	}
@@ -127,9 +126,9 @@ func (l *loop) laden(c *Conn, n int) {
 	}
 }
 
-// cannotSplice says whether an error means that a socket is none of those that can be spliced.
+// cannotSplice says whether an error means that a socket or file is none of those that can be spliced. ESPIPE is for a file without positions.
 func cannotSplice(errno syscall.Errno) bool {
-	return errno == syscall.EINVAL || errno == syscall.ENOSYS || errno == syscall.EOPNOTSUPP
+	return errno == syscall.EINVAL || errno == syscall.ENOSYS || errno == syscall.EOPNOTSUPP || errno == syscall.ESPIPE
 }
 
 // drain sends what is in a pipe.
@@ -154,6 +153,9 @@ func (l *loop) drained(p *Conn, done *api.Completion) {
 	case cannotSplice(syscall.Errno(-n)):
 		l.unload(p, ln)
 		return
+	case syscall.Errno(-n) == syscall.EPIPE && p.io.is(stReceiving):
+		l.breakLater(p)
+		return
 	default:
 		l.reset(p, laneError(done.Err()))
 	}
@@ -170,12 +172,11 @@ func (l *loop) drained(p *Conn, done *api.Completion) {
 	l.readPart(p)
 }
 
-// laneError is what the failure of a transfer from a pipe means.
-func laneError(err error) error {
-	if err == syscall.ENODATA {
-		return io.ErrUnexpectedEOF // of a file that was made shorter when what is in the pipe had not been read from the disk yet
-	}
-	return err
+// breakLater ends a connection to which nothing can be sent any more, behind what else the turn has brought. A reset is told once, to whoever asks first, and EPIPE to all others: the receive
+// may have been told, which is performed by the kernel before the engine tries a splice, and complete behind it all the same.
+func (l *loop) breakLater(p *Conn) {
+	p.io.set(stSending)                                     // so that nothing else is
+	_ = l.tell(func(l *loop) { l.reset(p, syscall.EPIPE) }) // ErrClosed comes behind the last turn alone
 }
 
 // unload sends a copy of what is in a pipe, since p cannot have it otherwise.

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"io"
 	"os"
 	"syscall"
 
@@ -51,6 +52,14 @@ func (ln *lane) read(b []byte) error {
 		ln.n -= n
 	}
 	return nil
+}
+
+// laneError is what the failure of a transfer from a pipe means.
+func laneError(err error) error {
+	if err == syscall.ENODATA {
+		return io.ErrUnexpectedEOF // of a file that was made shorter when what is in the pipe had not been read from the disk yet
+	}
+	return err
 }
 
 func (ln *lane) close() {

@@ -70,18 +70,22 @@ const (
 	PeerShare = 64
 )
 
-// WaitsForPeer says whether s, which waits for room, is a send to the one peer of a Unix socket. When that shuts down reading, the kernel wakes what waits in a call, and what waits in
+// WaitsForPeer says whether s, which waits for room, is a send, or a splice, to the one peer of a Unix socket. When that shuts down reading, the kernel wakes what waits in a call, and what waits in
 // io_uring, for EPIPE, but what poll(2) reports does not change (measured on 6.18).
 func (t *Tries) WaitsForPeer(s *core.Slot) bool {
-	if !sends.Has(s.Op.Code) {
+	fd := s.Op.FD
+	switch {
+	case s.Op.Code == api.OpSplice:
+		fd = s.FD2
+	case !sends.Has(s.Op.Code):
 		return false
 	}
 	t.Calls++
-	if family, errno := sysx.SocketFamily(s.Op.FD); errno != 0 || family != syscall.AF_UNIX {
+	if family, errno := sysx.SocketFamily(fd); errno != 0 || family != syscall.AF_UNIX {
 		return false
 	}
 	t.Calls++
-	typ, errno := sysx.SocketType(s.Op.FD)
+	typ, errno := sysx.SocketType(fd)
 	return errno == 0 && typ != syscall.SOCK_DGRAM
 }
 

@@ -76,7 +76,7 @@ func (d *driver) lookPeer(f *file) (any bool) {
 	}
 	for i := 0; i < len(f.loose); {
 		s := f.loose[i]
-		if verdictOf(s) == attempt.Writable && !isSecond(f, s) && s.Op.Code != api.OpPoll {
+		if isSecond(f, s) || verdictOf(s) == attempt.Writable && s.Op.Code != api.OpPoll {
 			any = d.lookSend(f, s) || any
 		}
 		if i < len(f.loose) && f.loose[i] == s {

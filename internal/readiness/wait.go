@@ -41,7 +41,7 @@ func (d *driver) park(f *file, s *core.Slot, v attempt.Verdict) {
 		f.loose = append(f.loose, s)
 	}
 	d.touch(f)
-	if v == attempt.Writable && !isSecond(f, s) {
+	if v == attempt.Writable {
 		d.watchPeer(f, s)
 	}
 	if d.edge && idle && f.watch != 0 && !f.doubted {
@@ -216,6 +216,10 @@ func (d *driver) wake(f *file, got Interest) {
 	}
 	for i := 0; i < len(f.loose); {
 		s := f.loose[i]
+		if isSecond(f, s) && got&Writable == 0 {
+			i++
+			continue
+		}
 		d.retry(f, s)
 		if i < len(f.loose) && f.loose[i] == s {
 			i++
