@@ -89,13 +89,13 @@ func TestOutsideGoTest(t *testing.T) {
 		}
 	}
 	ran = nil
-	conformance.RunBenchmarks(root, nops, nil)
+	conformance.RunBenchmarks(root, b.open, nil)
 	if len(ran) != len(conformance.Benchmarks(nil)) {
 		t.Fatalf("%d of %d benchmarks were run", len(ran), len(conformance.Benchmarks(nil)))
 	}
 	for _, p := range ran {
-		if _, ok := p.metrics["enters/op"]; !ok && p.skipped == "" || p.Failed() || p.skipped == "" && p.n != 11 {
-			t.Errorf("%s: %d operations, %v, %q", p.name, p.n-1, p.metrics, p.failed)
+		if _, ok := p.metrics["enters/op"]; !ok || p.Failed() || p.skipped != "" || p.n != 11 {
+			t.Errorf("%s: %d operations, %v, %q, %q", p.name, p.n-1, p.metrics, p.failed, p.skipped)
 		}
 	}
 }

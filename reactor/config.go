@@ -82,10 +82,10 @@ type Config struct {
 	KeepAlive time.Duration
 	// Backlog is how many connections wait to be accepted. Default: as many as the system allows.
 	Backlog int
-	// IncomingCPU has the kernel prefer the loop with the same number as the processor on which a connection comes in (SO_INCOMING_CPU), with
-	// ReusePort. Linux. Default: off.
+	// IncomingCPU has the kernel prefer the loop of the processor on which a connection comes in (SO_INCOMING_CPU), with ReusePort. Loop i has the i-th of the
+	// processors that the program may use, as with Pin. Linux. Default: off.
 	IncomingCPU bool
-	// Pin binds the thread of each loop to one processor. Linux; not for the variants without loops. Default: off.
+	// Pin binds the thread of each loop to its processor. Linux; not for the variants without loops. Default: off.
 	Pin bool
 	// NoSplice has joined connections, and large files, go by buffers always, and never by pipes. Default: pipes, where the system and the backend have them,
 	// in the variants with loops: up to 32 for each loop, of two fds each, which it keeps. Where peers that are slow have them all, the others go by buffers.

@@ -21,7 +21,7 @@ func (ln *listener) remove() {}
 
 func (s *Server) options(*Conn) {}
 
-func pinThread(int) error { return errors.ErrUnsupported }
+func pinThread(int) (unpin func(), err error) { return nil, errors.ErrUnsupported }
 
 func resetOnClose(int) {}
 

@@ -170,9 +170,11 @@ func (l *loop) run() error {
 	if l.cfg.Pin {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		if err := pinThread(l.index); err != nil {
+		unpin, err := pinThread(l.index)
+		if err != nil {
 			return err
 		}
+		defer unpin()
 	}
 	l.now = api.Now()
 	if l.cfg.Tick > 0 {

@@ -3,7 +3,6 @@ package reactor
 import (
 	"errors"
 	"os"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,16 +13,18 @@ const inherited = true
 func (s *Server) prepareLoop(fd, index int) error {
 	var err error
 	if s.cfg.IncomingCPU {
-		err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_INCOMING_CPU, index%runtime.NumCPU()))
+		var cpu int
+		if cpu, _, err = processorOf(index); err == nil {
+			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_INCOMING_CPU, cpu))
+		}
 	}
 	return errors.Join(err, s.streamOptions(fd))
 }
 
-// pinThread binds the calling thread to one of the processors that the program may use.
-func pinThread(index int) error {
-	var may, one unix.CPUSet
+// processorOf is the processor of a loop, of those that the calling thread may use.
+func processorOf(index int) (cpu int, may unix.CPUSet, err error) {
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		return os.NewSyscallError("sched_getaffinity", err)
+		return 0, may, os.NewSyscallError("sched_getaffinity", err)
 	}
 	n := index % max(may.Count(), 1)
 	for cpu := range len(may) * 64 {
@@ -31,12 +32,25 @@ func pinThread(index int) error {
 			continue
 		}
 		if n == 0 {
-			one.Set(cpu)
-			return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &one))
+			return cpu, may, nil
 		}
 		n--
 	}
-	return nil
+	return 0, may, nil // there is no thread without a processor
+}
+
+// pinThread binds the calling thread to the processor of a loop. unpin takes that back: the thread is used for other goroutines afterwards.
+func pinThread(index int) (unpin func(), err error) {
+	cpu, may, err := processorOf(index)
+	if err != nil {
+		return nil, err
+	}
+	var one unix.CPUSet
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return nil, os.NewSyscallError("sched_setaffinity", err)
+	}
+	return func() { _ = unix.SchedSetaffinity(0, &may) }, nil // it fails when the system has taken all of them away meanwhile
 }
 
 // packetOptions sets what a socket of UDP tells about datagrams. An older kernel does without, and so does the reactor.

@@ -16,8 +16,8 @@ func (s *Server) prepareLoop(int, int) error {
 	return nil
 }
 
-func pinThread(int) error {
-	return errors.Join(&ConfigError{"Pin", "threads can be bound to processors on Linux alone"}, errors.ErrUnsupported)
+func pinThread(int) (unpin func(), err error) {
+	return nil, errors.Join(&ConfigError{"Pin", "threads can be bound to processors on Linux alone"}, errors.ErrUnsupported)
 }
 
 // packetOptions has nothing to set.

@@ -103,6 +103,7 @@ func nothing() Column {
 func masks() []Column {
 	return []Column{
 		{Name: "no-multishot", Options: api.Options{Disable: api.KernMultishotAccept | api.KernMultishotRecv | api.KernMultishotPoll}},
+		{Name: "no-registered", Options: api.Options{Disable: api.KernRegisteredRing | api.KernFixedBuffers | api.KernFixedFiles | api.KernCloneBuffers | api.KernWaitRegion}},
 		nothing(),
 		{Name: "nothing-park", Options: api.Options{Disable: api.KernAll, Strategy: api.Park()}},
 		{Name: "no-socket-ops", Options: api.Options{DisableOps: socketOps}},
