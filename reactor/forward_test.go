@@ -395,7 +395,7 @@ func stalled(t *testing.T, n *atomic.Int64) {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	end := time.Now().Add(watchdog)
-	for last, same := int64(-1), 0; same < 20; <-tick.C {
+	for last, same := int64(-1), 0; same < 60; <-tick.C { // longer than TCP rests between two looks at a window that was full
 		now := n.Load()
 		if now == last && now > 128<<10 { // else it has not begun
 			same++
