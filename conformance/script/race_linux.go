@@ -183,6 +183,13 @@ func (r *run) letGo(list []Op) string {
 	if drains && (asks || stops && !r.passes(list)) {
 		return "what is let go by a drain begins beside others"
 	}
+	for _, o := range r.pending {
+		for i := range list {
+			if drains && o.at > 0 && o.on != nil && list[i].On == o.On && r.held(o) {
+				return fmt.Sprintf("which of %d, in its chain, and %d, behind a drain, is let go first", o.Tag, list[i].Tag)
+			}
+		}
+	}
 	return ""
 }
 
