@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/internal/tooltest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/resp"
 )
@@ -211,7 +212,7 @@ func TestLargeFile(t *testing.T) {
 
 // TestRedisReadsTheFile: it is in the form of Redis.
 func TestRedisReadsTheFile(t *testing.T) {
-	tool(t, "redis-server")
+	tooltest.Find(t, "redis-server")
 	o := Options{AppendOnly: filepath.Join(t.TempDir(), "aof")}
 	run := start(t, o, reactor.Config{})
 	change(dial(t, run.addr))

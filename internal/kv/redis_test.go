@@ -9,30 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluiceio/sluice/internal/tooltest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/resp"
 )
 
-// tool finds a program of Debian's redis packages. Without it the test is skipped, but where REQUIRE_TOOLS names it, as in CI.
-func tool(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	for _, required := range strings.Split(os.Getenv("REQUIRE_TOOLS"), ",") {
-		if required == name {
-			t.Fatalf("required, and not there: %v", err)
-		}
-	}
-	t.Skipf("without %s: %v", name, err)
-	return ""
-}
-
 // redis runs a redis-server that listens on a socket in a folder of the test.
 func redis(t testing.TB, args ...string) (addr string) {
 	t.Helper()
-	exe := tool(t, "redis-server")
+	exe := tooltest.Find(t, "redis-server")
 	dir, err := os.MkdirTemp("", "kv") // t.TempDir may be longer than the address of a Unix socket
 	if err != nil {
 		t.Fatal(err)

@@ -92,6 +92,7 @@ var importTable = []allowance{
 	{pkg: "iofile/...", may: join(leaf, "api", "backend", "reactor", "iofile/..."), out: xsys},
 
 	// What holds connections for tests.
+	{pkg: "internal/tooltest"},
 	{pkg: "internal/halfopen", may: []string{"backend"}, out: xsys},
 
 	// The echo server and client that the tool and the benchmarks run on any engine.

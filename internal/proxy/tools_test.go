@@ -9,45 +9,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sluiceio/sluice/internal/kv"
+	"github.com/sluiceio/sluice/internal/tooltest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/http1"
 )
-
-// tool finds a program. Without it the test is skipped, but where REQUIRE_TOOLS names it, as in CI.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	exe, err := exec.LookPath(name)
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("REQUIRE_TOOLS"), ","), name) {
-			t.Fatalf("%s is required: %v", name, err)
-		}
-		t.Skipf("no %s here: %v", name, err)
-	}
-	return exe
-}
-
-// output runs a program to its end.
-func output(t *testing.T, in, exe string, args ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), watchdog)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, exe, args...)
-	cmd.Stdin = strings.NewReader(in)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil || errs.Len() > 0 {
-		t.Errorf("%s %s: %v\n%s", exe, strings.Join(args, " "), err, errs.String())
-	}
-	return string(out)
-}
 
 // behind starts a server that the proxy is to forward to, on whichever backend there is.
 func behind(t *testing.T, cfg reactor.Config, h reactor.Handler) string {
@@ -77,7 +47,7 @@ func wantJoined(t *testing.T, r running, least uint64) {
 
 // redis-cli and redis-benchmark talk to the server of keys and values through the proxy.
 func TestRedisTools(t *testing.T) {
-	cli, bench := tool(t, "redis-cli"), tool(t, "redis-benchmark")
+	cli, bench := tooltest.Find(t, "redis-cli"), tooltest.Find(t, "redis-benchmark")
 	var cfg reactor.Config
 	srv, err := kv.New(kv.Options{Log: slog.New(slog.DiscardHandler)}, &cfg)
 	if err != nil {
@@ -98,18 +68,18 @@ func TestRedisTools(t *testing.T) {
 		at := []string{"-h", host, "-p", port}
 		key := strings.ReplaceAll(t.Name(), "/", "-") // the others of this test use the same server
 		in := fmt.Sprintf("SET %s \"a b\"\nGET %s\nINCR %s-n\nDEL %s-n\nNOSUCH\n", key, key, key, key)
-		if got := output(t, in, cli, at...); !strings.HasPrefix(got, "OK\na b\n1\n1\nERR unknown command 'NOSUCH'") {
+		if got := tooltest.Output(t, in, cli, at...); !strings.HasPrefix(got, "OK\na b\n1\n1\nERR unknown command 'NOSUCH'") {
 			t.Errorf("redis-cli printed %q", got)
 		}
 		value := strings.Repeat("0123456789", 50_000)
-		if got := output(t, value, cli, append(at, "-x", "SET", key)...); got != "OK\n" {
+		if got := tooltest.Output(t, value, cli, append(at, "-x", "SET", key)...); got != "OK\n" {
 			t.Errorf("a SET of %d bytes: %q", len(value), got)
 		}
-		if got := output(t, "", cli, append(at, "GET", key)...); got != value+"\n" {
+		if got := tooltest.Output(t, "", cli, append(at, "GET", key)...); got != value+"\n" {
 			t.Errorf("a GET of %d bytes gives %d", len(value), len(got))
 		}
 		const clients = 16
-		got := output(t, "", bench, append(at, "-c", fmt.Sprint(clients), "-n", "1000", "-P", "4", "-r", "100", "-t", "ping,set,get,mset", "--csv")...)
+		got := tooltest.Output(t, "", bench, append(at, "-c", fmt.Sprint(clients), "-n", "1000", "-P", "4", "-r", "100", "-t", "ping,set,get,mset", "--csv")...)
 		for _, test := range []string{"PING_INLINE", "PING_MBULK", "SET", "GET", "MSET (10 keys)"} {
 			if !strings.Contains(got, `"`+test+`",`) {
 				t.Errorf("redis-benchmark has no line for %s in %q", test, got)
@@ -121,7 +91,7 @@ func TestRedisTools(t *testing.T) {
 
 // curl talks to the server of HTTP through the proxy.
 func TestCurl(t *testing.T) {
-	curl := tool(t, "curl")
+	curl := tooltest.Find(t, "curl")
 	body := noise(2_000_000)
 	up := behind(t, reactor.Config{}, http1.New(func(w *http1.Response, r *http1.Request) {
 		if r.IsGet() {
@@ -142,13 +112,13 @@ func TestCurl(t *testing.T) {
 		url := "http://" + r.Addrs()[0].String() + "/"
 		const silent = "-qsS"
 		// A download is large, so that what is compared are all of its bytes; two are on one connection.
-		if got := output(t, "", curl, silent, "--noproxy", "*", url, url); got != string(body)+string(body) {
+		if got := tooltest.Output(t, "", curl, silent, "--noproxy", "*", url, url); got != string(body)+string(body) {
 			t.Errorf("two downloads have %d bytes, want %d", len(got), 2*len(body))
 		}
 		want := fmt.Sprintf("PUT of %d", len(body))
 		for _, more := range [][]string{{}, {"-H", "Transfer-Encoding: chunked"}, {"-H", "Expect: 100-continue"}} {
 			args := append([]string{silent, "--noproxy", "*", "-T", file}, more...)
-			if got := output(t, "", curl, append(args, url)...); got != want {
+			if got := tooltest.Output(t, "", curl, append(args, url)...); got != want {
 				t.Errorf("upload %v: %q, want %q", more, got, want)
 			}
 		}

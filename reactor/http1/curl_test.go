@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluiceio/sluice/internal/tooltest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/http1"
 )
@@ -39,7 +40,7 @@ func curl(t *testing.T, exe string, lists ...[]string) []string {
 }
 
 func TestCurl(t *testing.T) {
-	exe := tool(t, "curl")
+	exe := tooltest.Find(t, "curl")
 	dir, _ := site(t)
 	big := filepath.Join(dir, "big.bin")
 	want, err := os.ReadFile(big)
