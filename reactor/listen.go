@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/sysx"
 )
 
 // listen opens the listeners of all loops.
@@ -40,22 +41,32 @@ func (s *Server) listenAt(where string, lists [][]listener) error {
 		lists[0] = append(lists[0], ln)
 		return nil
 	}
-	// A port that another server shares out would be joined without a word. Without SO_REUSEPORT it is taken.
-	probe, err := s.open(network, addr, false, 0)
+	first, err := s.openShared(network, addr)
 	if err != nil {
 		return err
 	}
-	addr = probe.addr.String()
-	probe.close()
-	for i := range lists {
-		ln, err := s.open(network, addr, true, i)
+	lists[0] = append(lists[0], first)
+	for i := 1; i < len(lists); i++ {
+		ln, err := s.open(network, first.addr.String(), true, i)
 		if err != nil {
 			return err
 		}
 		lists[i] = append(lists[i], ln)
 	}
-	s.addrs = append(s.addrs, lists[0][len(lists[0])-1].addr)
+	s.addrs = append(s.addrs, first.addr)
 	return nil
+}
+
+// openShared opens the first of several listeners on one address. A port that another server shares out would be joined without a word: to this one, which is
+// bound without SO_REUSEPORT, it is taken.
+func (s *Server) openShared(network, addr string) (listener, error) {
+	first, err := s.open(network, addr, false, 0)
+	if err != nil || sysx.ShareBound(first.fd) {
+		return first, err
+	}
+	// Somebody may be faster between the two.
+	first.close()
+	return s.open(network, first.addr.String(), true, 0)
 }
 
 func closeAll(list []listener) {

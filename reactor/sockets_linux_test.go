@@ -1,6 +1,8 @@
 package reactor_test
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sluiceio/sluice/internal/tooltest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/sock"
 )
@@ -287,4 +290,148 @@ func threads(t *testing.T) map[string]int {
 		}
 	}
 	return list
+}
+
+// TestPortOfItsOwn: the listeners of a server share a port with each other, and with no other server, however many look for one at the same time.
+func TestPortOfItsOwn(t *testing.T) {
+	for _, network := range []string{"tcp", "udp"} {
+		t.Run(network, func(t *testing.T) {
+			var taken sync.Map
+			enter := fewPorts(t)
+			var wg, others sync.WaitGroup
+			done := make(chan struct{})
+			for range 2 {
+				wg.Go(func() {
+					if err := enter(); err != nil {
+						t.Error(err)
+						return
+					}
+					for range 50 {
+						startAlone(t, network, &taken)
+					}
+				})
+				others.Go(func() {
+					if err := enter(); err != nil {
+						t.Error(err)
+						return
+					}
+					takePorts(t, network, done)
+				})
+			}
+			wg.Wait()
+			close(done)
+			others.Wait()
+		})
+	}
+}
+
+// takePorts binds sockets to any port, and gives it back at once, until done.
+func takePorts(t *testing.T, network string, done chan struct{}) {
+	kind := unix.SOCK_STREAM
+	if network == "udp" {
+		kind = unix.SOCK_DGRAM
+	}
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil && !errors.Is(err, unix.EADDRINUSE) {
+			t.Error(err)
+		}
+		unix.Close(fd)
+	}
+}
+
+// startAlone starts a server with several listeners, and sees to it that nobody else is in taken, or comes, at its address.
+func startAlone(t *testing.T, network string, taken *sync.Map) {
+	cfg := reactor.Config{Variant: reactor.Multi, Loops: 3, Backend: "poll", Listen: []string{network + "://127.0.0.1:0"}}
+	s, err := reactor.Start(cfg, packetBase{})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer shutdown(t, s)
+	addr := s.Addrs()[0].String()
+	if _, other := taken.LoadOrStore(addr, true); other {
+		t.Errorf("two servers are at %s", addr)
+	}
+	defer taken.Delete(addr) // before the shutdown
+	cfg.Listen = []string{network + "://" + addr}
+	again, err := reactor.Start(cfg, packetBase{})
+	if !errors.Is(err, unix.EADDRINUSE) {
+		t.Errorf("the second server at %s: %v", addr, err)
+	}
+	if err == nil {
+		shutdown(t, again)
+	}
+}
+
+// fewPorts makes a network with a dozen ports for those who ask for any. enter takes the goroutine there, with a thread that ends with it.
+func fewPorts(t *testing.T) (enter func() error) {
+	t.Helper()
+	made := make(chan error)
+	var ns *os.File
+	go func() {
+		runtime.LockOSThread() // and the thread ends with the goroutine
+		made <- func() (err error) {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			if ns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+				return err
+			}
+			if err := loopbackUp(); err != nil {
+				return err
+			}
+			return os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40011"), 0)
+		}()
+	}()
+	err := <-made
+	if errors.Is(err, unix.EPERM) {
+		tooltest.Missing(t, "netns", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	return func() error {
+		runtime.LockOSThread()
+		return unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+	}
+}
+
+// loopbackUp switches the loopback of the thread's network on.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	lo, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	lo.SetUint16(unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo)
+}
+
+// packetBase takes streams and datagrams, and does nothing with them.
+type packetBase struct{ reactor.Base }
+
+func (packetBase) OnPacket(*reactor.Packet) {}
+
+func shutdown(t *testing.T, s *reactor.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), watchdog)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
 }

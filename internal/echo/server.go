@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/sluiceio/sluice/api"
+	"github.com/sluiceio/sluice/internal/sysx"
 )
 
 // The defaults of Options.
@@ -106,26 +107,25 @@ func listenAll(addr string, n int) (fds []int32, bound net.Addr, err error) {
 	if n < 1 {
 		return nil, nil, fmt.Errorf("echo: %d loops", n)
 	}
-	if n > 1 {
-		// A port that another server shares out would be joined without a word. Without
-		// SO_REUSEPORT it is taken.
-		fd, b, err := Listen(addr, false)
-		if err != nil {
+	fd, bound, err := Listen(addr, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	// A port that another server shares out would be joined without a word. To the first, which is bound without
+	// SO_REUSEPORT, it is taken.
+	if n > 1 && !sysx.ShareBound(fd) {
+		CloseFD(fd) // somebody may be faster now
+		if fd, bound, err = Listen(bound.String(), true); err != nil {
 			return nil, nil, err
 		}
-		CloseFD(fd)
-		addr = b.String()
 	}
-	for range n {
-		fd, b, err := Listen(addr, n > 1)
-		if err != nil {
+	for fds = append(fds, fd); len(fds) < n; fds = append(fds, fd) {
+		if fd, _, err = Listen(bound.String(), true); err != nil {
 			for _, fd := range fds {
 				CloseFD(fd)
 			}
 			return nil, nil, err
 		}
-		fds = append(fds, fd)
-		bound = b
 	}
 	return fds, bound, nil
 }

@@ -20,12 +20,18 @@ func Find(t testing.TB, name string) string {
 	t.Helper()
 	exe, err := exec.LookPath(name)
 	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("REQUIRE_TOOLS"), ","), name) {
-			t.Fatalf("%s is required: %v", name, err)
-		}
-		t.Skipf("no %s here: %v", name, err)
+		Missing(t, name, err)
 	}
 	return exe
+}
+
+// Missing skips a test for want of something, but where REQUIRE_TOOLS names it, as in CI: there the test fails.
+func Missing(t testing.TB, name string, why error) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv("REQUIRE_TOOLS"), ","), name) {
+		t.Fatalf("%s is required: %v", name, why)
+	}
+	t.Skipf("no %s here: %v", name, why)
 }
 
 // Output runs a program to its end, with in as its standard input, and returns what it has written. An error, or a word on its standard error, fails the test.
