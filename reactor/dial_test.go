@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/sluiceio/sluice/internal/porttest"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -36,13 +37,7 @@ func TestDial(t *testing.T) {
 		if e := client.wait(t, "close"); e.err != nil {
 			t.Errorf("closed by %v", e.err)
 		}
-		// Nobody listens at a port that was free a moment ago.
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		if err := s.Dial(t.Context(), "tcp://"+l.Addr().String(), client, nil); err != nil {
+		if err := s.Dial(t.Context(), "tcp://"+porttest.Refusing(t).String(), client, nil); err != nil {
 			t.Fatal(err)
 		}
 		if e := client.wait(t, "close"); !errors.Is(e.err, syscall.ECONNREFUSED) {

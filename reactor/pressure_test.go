@@ -16,18 +16,18 @@ import (
 	"github.com/sluiceio/sluice/reactor"
 )
 
-// writeUntilStuck writes, to a server that does not read, as much of b as is taken before nothing has been taken for a while.
+// writeUntilStuck writes, to a server that does not read, as much of b as is taken before nothing has been taken for a while. That is several tries
+// in a row: one alone fails, too, when something else has kept this process from running until its time was over.
 func writeUntilStuck(t *testing.T, nc net.Conn, b []byte) (n int) {
 	t.Helper()
-	for n < len(b) {
-		nc.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+	for futile := 0; n < len(b) && futile < 5; futile++ {
+		nc.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 		m, err := nc.Write(b[n:])
-		n += m
-		if errors.Is(err, os.ErrDeadlineExceeded) && m == 0 {
-			break
-		}
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
+		}
+		if n += m; m > 0 {
+			futile = -1
 		}
 	}
 	nc.SetWriteDeadline(time.Now().Add(watchdog))

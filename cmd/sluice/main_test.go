@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/backend"
+	"github.com/sluiceio/sluice/internal/porttest"
 )
 
 const watchdog = 60 * time.Second
@@ -122,12 +123,7 @@ func TestErrors(t *testing.T) {
 	}
 	defer taken.Close()
 	inUse := taken.Addr().String()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := free.Addr().String()
-	free.Close()
+	nobody := porttest.Refusing(t).String()
 
 	for _, c := range []struct {
 		args string

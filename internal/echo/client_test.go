@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/backend"
+	"github.com/sluiceio/sluice/internal/porttest"
 )
 
 // load runs a client with an engine of its own.
@@ -132,14 +133,8 @@ func TestClientFindsFaults(t *testing.T) {
 }
 
 func TestClientErrors(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := addrPort(t, l.Addr())
-	l.Close()
-	c := &Client{Addr: addr, Conns: 3, Size: 64, Duration: time.Minute}
-	_, err = load(t, t.Context(), "auto", api.Block(), c)
+	c := &Client{Addr: porttest.Refusing(t), Conns: 3, Size: 64, Duration: time.Minute}
+	_, err := load(t, t.Context(), "auto", api.Block(), c)
 	if err == nil || !strings.Contains(err.Error(), syscall.ECONNREFUSED.Error()) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v, want one line that says that the connection was refused", err)
 	}

@@ -91,8 +91,9 @@ var importTable = []allowance{
 	{pkg: "ionet/...", may: join(leaf, "api", "backend", "reactor", "ionet/..."), out: xsys},
 	{pkg: "iofile/...", may: join(leaf, "api", "backend", "reactor", "iofile/..."), out: xsys},
 
-	// What holds connections for tests.
+	// What tests use of the system: programs, ports, and many connections.
 	{pkg: "internal/tooltest"},
+	{pkg: "internal/porttest"},
 	{pkg: "internal/halfopen", may: []string{"backend"}, out: xsys},
 
 	// The echo server and client that the tool and the benchmarks run on any engine.

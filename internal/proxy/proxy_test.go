@@ -22,6 +22,7 @@ import (
 
 	"github.com/sluiceio/sluice/backend"
 	_ "github.com/sluiceio/sluice/backend/all"
+	"github.com/sluiceio/sluice/internal/porttest"
 	"github.com/sluiceio/sluice/internal/proxy"
 	"github.com/sluiceio/sluice/reactor"
 )
@@ -326,7 +327,7 @@ func TestUnix(t *testing.T) {
 // Upstreams take turns, and one that refuses is passed over. With none left the client is reset.
 func TestUpstreams(t *testing.T) {
 	each(t, func(t *testing.T, cfg reactor.Config) {
-		dead := refusing(t)
+		dead := "tcp://" + porttest.Refusing(t).String()
 		r := run(t, cfg, tcp(t, say("a")), dead, tcp(t, say("b")))
 		var got []string
 		for range 6 {
@@ -349,20 +350,6 @@ func TestUpstreams(t *testing.T) {
 			t.Errorf("stats: %+v", st)
 		}
 	})
-}
-
-// refusing is an address on which nobody listens: it is taken by a socket that does not.
-func refusing(t *testing.T) string {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	return "tcp://" + nameOf(t, fd)
 }
 
 func TestNew(t *testing.T) {

@@ -1,0 +1,7 @@
+//go:build unix
+
+package porttest
+
+import "syscall"
+
+var closeSocket = syscall.Close

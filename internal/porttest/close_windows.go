@@ -1,0 +1,5 @@
+package porttest
+
+import "syscall"
+
+var closeSocket = syscall.Closesocket
