@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/internal/porttest"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -392,11 +393,11 @@ func TestIdleMoves(t *testing.T) {
 		c := dial(t, serve(t, cfg, quiet{r}))
 		last := time.Now()
 		for begin := last; time.Since(begin) < cfg.IdleTimeout+cfg.IdleTimeout/2; {
+			last = time.Now() // from which on the server has time, and not from when this goroutine comes to see the answer
 			send(t, c, "x")
 			if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 				t.Fatalf("after %v, the last of them idle: %v", time.Since(begin), err)
 			}
-			last = time.Now()
 		}
 		if e := r.wait(t, "close"); !errors.Is(e.err, os.ErrDeadlineExceeded) {
 			t.Errorf("closed by %v", e.err)
@@ -492,26 +493,7 @@ func TestBlockingConfig(t *testing.T) {
 // TestDialUnanswered has dials that fail, and end with the server.
 func TestDialUnanswered(t *testing.T) {
 	eachBlocking(t, func(t *testing.T, cfg reactor.Config) {
-		// A listener whose backlog is full does not answer.
-		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer syscall.Close(fd)
-		if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
-			t.Fatal(err)
-		}
-		sa, err := syscall.Getsockname(fd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: sa.(*syscall.SockaddrInet4).Port}).String()
-		for full := false; !full; {
-			c, err := net.DialTimeout("tcp", addr, 300*time.Millisecond)
-			if full = err != nil; !full {
-				defer c.Close()
-			}
-		}
+		addr := porttest.Silent(t).String()
 		cfg.DialTimeout = 50 * time.Millisecond
 		r := newRecorder()
 		s := serve(t, cfg, r)
@@ -522,7 +504,7 @@ func TestDialUnanswered(t *testing.T) {
 			t.Errorf("a dial that takes too long: %v", e.err)
 		}
 		cfg.DialTimeout = watchdog
-		s, err = reactor.Start(cfg, r)
+		s, err := reactor.Start(cfg, r)
 		if err != nil {
 			t.Fatal(err)
 		}

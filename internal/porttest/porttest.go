@@ -14,6 +14,13 @@ import (
 // given that port for itself, and be connected with itself.
 func Refusing(t testing.TB) netip.AddrPort {
 	t.Helper()
+	_, addr := bound(t)
+	return addr
+}
+
+// bound is a socket that is bound to addr until the test ends.
+func bound(t testing.TB) (fd socket, addr netip.AddrPort) {
+	t.Helper()
 	syscall.ForkLock.RLock() // no child is to keep the port
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -32,5 +39,5 @@ func Refusing(t testing.TB) netip.AddrPort {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4(ip), uint16(sa.(*syscall.SockaddrInet4).Port))
+	return fd, netip.AddrPortFrom(netip.AddrFrom4(ip), uint16(sa.(*syscall.SockaddrInet4).Port))
 }

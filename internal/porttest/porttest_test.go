@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestRefusing wants clients to be refused, and nobody else to get the port meanwhile.
@@ -33,5 +34,19 @@ func TestRefusing(t *testing.T) {
 	}
 	if other := Refusing(t).String(); other == addr {
 		t.Errorf("two have %s", addr)
+	}
+}
+
+// TestSilent wants clients to get no answer.
+func TestSilent(t *testing.T) {
+	addr := Silent(t).String()
+	for range 5 {
+		c, err := net.DialTimeout("tcp", addr, 50*time.Millisecond)
+		if !isTimeout(err) {
+			t.Errorf("a client: %v", err)
+		}
+		if err == nil {
+			c.Close()
+		}
 	}
 }

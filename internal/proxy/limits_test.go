@@ -5,7 +5,6 @@ package proxy_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -16,40 +15,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/internal/porttest"
 	"github.com/sluiceio/sluice/reactor"
 )
 
-// nameOf is the address of a socket.
-func nameOf(t *testing.T, fd int) string {
-	t.Helper()
-	sa, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", sa.(*syscall.SockaddrInet4).Port)
-}
-
-// An upstream that does not answer is given up after Config.DialTimeout. Its backlog is full, so that the kernel drops what would be one more.
+// An upstream that does not answer is given up after Config.DialTimeout.
 func TestDialTimeout(t *testing.T) {
 	each(t, func(t *testing.T, cfg reactor.Config) {
-		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { syscall.Close(fd) })
-		if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
-			t.Fatal(err)
-		}
-		addr := nameOf(t, fd)
-		for { // until one is not there in time
-			c, err := net.DialTimeout("tcp", addr, 200*time.Millisecond)
-			if err != nil {
-				break
-			}
-			t.Cleanup(func() { c.Close() })
-		}
 		cfg.DialTimeout = 100 * time.Millisecond
-		run(t, cfg, "tcp://"+addr).wantReset(t)
+		run(t, cfg, "tcp://"+porttest.Silent(t).String()).wantReset(t)
 	})
 }
 

@@ -2,4 +2,6 @@ package porttest
 
 import "syscall"
 
+type socket = syscall.Handle
+
 var closeSocket = syscall.Closesocket

@@ -1,7 +1,0 @@
-//go:build unix
-
-package porttest
-
-import "syscall"
-
-var closeSocket = syscall.Close
