@@ -328,7 +328,8 @@ func TestForwardBounded(t *testing.T) {
 				t.Fatal("a connection has not ended")
 			}
 		}
-		if n := f.unsent.Load(); n < 1<<10 || n > 512<<10 {
+		// Little is possible: what a pipe held but for its end, which found no room.
+		if n := f.unsent.Load(); n < 1 || n > 512<<10 {
 			t.Errorf("%d bytes have waited to be forwarded, with a watermark of 128 KiB", n)
 		}
 	})

@@ -55,6 +55,8 @@ type aof struct {
 	kick    chan struct{}
 	quit    chan struct{}
 	done    chan struct{}
+	closing sync.Once
+	closed  error // of close
 
 	// What follows is the goroutine's.
 	engine api.Engine
@@ -63,6 +65,7 @@ type aof struct {
 	synced int64  // up to here the file is durable
 	told   []waiter
 	dones  [2]api.Completion
+	blocks *blocks // nil: the file is written by a write, and made durable by an fsync
 }
 
 // waiter is a session that waits until the file is settled up to a place.
@@ -74,7 +77,12 @@ type waiter struct {
 // openAOF opens the file, reads it, and starts its goroutine.
 func openAOF(srv *Server) (*aof, error) {
 	path := srv.opt.AppendOnly
-	f, err := openDurably(path)
+	inBlocks := srv.opt.Fsync == FsyncAlways && durableWrites != 0 && !srv.opt.byFsync
+	how := 0
+	if inBlocks {
+		how = durableWrites
+	}
+	f, err := openDurably(path, how)
 	if err != nil {
 		return nil, err
 	}
@@ -89,19 +97,25 @@ func openAOF(srv *Server) (*aof, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	a.end, a.settled, a.synced = a.off, a.off, a.off
+	if inBlocks {
+		if a.blocks, err = newBlocks(f, a.off); err != nil {
+			return nil, errors.Join(fmt.Errorf("kv: the end of the append-only file %s: %w", path, err), f.Close())
+		}
+		setDirect(f, true)
+	}
 	ready := make(chan error)
 	go a.run(ready)
 	if err := <-ready; err != nil {
-		return nil, errors.Join(fmt.Errorf("kv: the engine of the append-only file: %w", err), f.Close())
+		return nil, errors.Join(fmt.Errorf("kv: the engine of the append-only file: %w", err), a.closeFile())
 	}
 	return a, nil
 }
 
 // openDurably opens a file, and makes it. That a new one exists is on the disk when it returns.
-func openDurably(path string) (*os.File, error) {
+func openDurably(path string, how int) (*os.File, error) {
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|how, 0o644)
 	if err != nil || !fresh {
 		return f, err
 	}
@@ -185,13 +199,24 @@ func (a *aof) size() int64 {
 	return a.end
 }
 
-// close writes the rest and ends the goroutine.
+// close writes the rest and ends the goroutine. Called again, it only has the same result.
 func (a *aof) close() error {
-	close(a.quit)
-	<-a.done
-	err := a.failed()
-	if err != nil {
-		err = fmt.Errorf("kv: the append-only file is not complete: %w", err)
+	a.closing.Do(func() {
+		close(a.quit)
+		<-a.done
+		if a.closed = a.failed(); a.closed != nil {
+			a.closed = fmt.Errorf("kv: the append-only file is not complete: %w", a.closed)
+		}
+		a.closed = errors.Join(a.closed, a.closeFile())
+	})
+	return a.closed
+}
+
+// closeFile closes the file, without the room that was laid out.
+func (a *aof) closeFile() error {
+	var err error
+	if a.blocks != nil {
+		err = errors.Join(a.file.Truncate(a.off), a.blocks.close())
 	}
 	return errors.Join(err, a.file.Close())
 }
@@ -270,21 +295,81 @@ func (a *aof) write(due bool) {
 	if !a.take() {
 		return
 	}
-	sync := a.policy == FsyncAlways && len(a.batch) > 0 || due && a.synced < a.off+int64(len(a.batch))
-	for len(a.batch) > 0 {
-		if err := a.writeSome(sync && len(a.batch) <= batchMax); err != nil {
-			return
-		}
-	}
-	if sync && a.synced < a.off { // nothing was written, or less than all at first
-		if err := a.sync(); err != nil {
-			return
-		}
+	if a.writeAll(due) != nil {
+		return
 	}
 	if cap(a.batch) > keptBuffer {
 		a.batch = nil
 	}
 	a.settle()
+}
+
+// writeAll writes the batch, and makes it durable if the policy or due says so. What was written leaves the batch, also with an error.
+func (a *aof) writeAll(due bool) error {
+	if a.blocks != nil {
+		for len(a.batch) > 0 {
+			if err := a.writeBlocks(); err != nil {
+				a.fail(err, false) // to write it once more does all of it again
+				return err
+			}
+		}
+		return nil
+	}
+	sync := a.policy == FsyncAlways && len(a.batch) > 0 || due && a.synced < a.off+int64(len(a.batch))
+	for len(a.batch) > 0 {
+		if err := a.writeSome(sync && len(a.batch) <= batchMax); err != nil {
+			return err
+		}
+	}
+	if sync && a.synced < a.off { // nothing was written, or less than all at first
+		return a.sync()
+	}
+	return nil
+}
+
+// writeBlocks writes as much of the batch as goes into one write, durably.
+func (a *aof) writeBlocks() error {
+	b := a.blocks
+	n, whole := b.fill(a.batch)
+	if b.cramped(whole) && a.writeAt(b.zero, b.room) == nil { // without room, the write makes some for itself, or says why not
+		b.room += int64(len(b.zero))
+	}
+	err := a.writeAt(whole, b.at)
+	if errors.Is(err, syscall.EINVAL) { // the device has larger blocks
+		setDirect(a.file, false)
+		err = a.writeAt(whole, b.at)
+	}
+	if err != nil {
+		return err
+	}
+	b.wrote(n)
+	a.wrote(n)
+	a.synced = a.off
+	return nil
+}
+
+// writeAt writes all of p.
+func (a *aof) writeAt(p []byte, off int64) error {
+	if _, err := a.do([]api.Op{api.Write(int(a.file.Fd()), p, off, 1)}); err != nil {
+		return err
+	}
+	switch done := &a.dones[0]; {
+	case done.Res < 0:
+		return done.Err()
+	case int(done.Res) < len(p):
+		return io.ErrShortWrite
+	}
+	return nil
+}
+
+// wrote takes n bytes that are in the file out of the batch. The memory before the rest is lost to the next one, which costs less than moving the rest each time.
+func (a *aof) wrote(n int) {
+	a.off += int64(n)
+	if n == len(a.batch) {
+		a.batch = a.batch[:0]
+		return
+	}
+	a.batch = a.batch[n:]
 }
 
 // writeSome writes as much of the batch as the kernel takes at a time: and with sync an fsync behind it, if that is all.
@@ -312,8 +397,7 @@ func (a *aof) writeSome(sync bool) error {
 		a.fail(io.ErrShortWrite, false)
 		return io.ErrShortWrite
 	}
-	a.off += int64(wrote.Res)
-	a.batch = a.batch[:copy(a.batch, a.batch[wrote.Res:])]
+	a.wrote(int(wrote.Res))
 	if sync && len(a.batch) == 0 {
 		return a.syncDone()
 	}

@@ -52,8 +52,7 @@ func TestFullDisk(t *testing.T) {
 			other := dial(t, run.addr)
 			other.want("+OK\r\n", "SET", "a", "1")
 			eventually(t, "the change is in the file", func() bool {
-				b, err := os.ReadFile(o.AppendOnly)
-				return err == nil && string(b) == string(wire("SET", "a", "1"))
+				return string(contents(t, o.AppendOnly)) == string(wire("SET", "a", "1"))
 			})
 			back := replaced(t, run.srv.aof, "/dev/full")
 			c := dial(t, run.addr)
@@ -110,10 +109,10 @@ func TestWrittenAgain(t *testing.T) {
 	}
 }
 
-// TestFsyncFails: nobody knows what is on the disk then, and nothing is changed any more. /dev/null takes every write, and no fsync: a reply would be one that did not wait for it.
+// TestFsyncFails: where writes are followed by an fsync, nobody knows what is on the disk then, and nothing is changed any more. /dev/null takes every write, and no fsync: a reply would be one that did not wait for it.
 func TestFsyncFails(t *testing.T) {
 	each(t, func(t *testing.T, cfg reactor.Config) {
-		o := Options{AppendOnly: filepath.Join(t.TempDir(), "aof"), Fsync: FsyncAlways, Backend: cfg.Backend}
+		o := Options{AppendOnly: filepath.Join(t.TempDir(), "aof"), Fsync: FsyncAlways, Backend: cfg.Backend, byFsync: true}
 		run := start(t, o, cfg)
 		c, other := dial(t, run.addr), dial(t, run.addr)
 		back := replaced(t, run.srv.aof, "/dev/null")

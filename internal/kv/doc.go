@@ -17,9 +17,11 @@
 //
 // # Durability
 //
-// With FsyncAlways a reply to a command that has changed something is sent when the change is on the disk: all that arrives while one write and fsync are
-// under way makes the next. Commands that only read do not wait, and may see a change of another connection that is not on the disk yet (Redis makes them wait, too). With FsyncEverySec and FsyncNo replies do not wait, and what was not handed to the kernel yet is lost when the process
+// With FsyncAlways a reply to a command that has changed something is sent when the change is on the disk: all that arrives while one write is
+// under way makes the next. Commands that only read do not wait, and may see a change of another connection that is not on the disk yet (Redis makes them wait, too).
+// On Linux the file is laid out beforehand for it, with up to 1 MiB of zeros behind the last entry while the server runs, and written in blocks, past the page cache where the file system can; Server.Close cuts the zeros off, and so does the next start behind a kill.
+// (Redis takes them for damage: redis-check-aof --fix.) With FsyncEverySec and FsyncNo replies do not wait, and what was not handed to the kernel yet is lost when the process
 // is killed, as it is for FsyncEverySec of up to a second when the machine fails. A write that fails (a full disk) stops commands that write with MISCONF, and is tried again
-// every second; an fsync that fails stops them for good, since nobody knows what is on the disk. The file is read when the server starts, and locked against a second one.
+// every second; an fsync of its own that fails stops them for good, since nobody knows what is on the disk. The file is read when the server starts, and locked against a second one.
 // It grows for ever: nothing compacts it.
 package kv

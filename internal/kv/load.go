@@ -53,7 +53,9 @@ func (srv *Server) load(f *os.File) (end int64, err error) {
 		}
 		l.in = l.in[:n+m]
 		if err := l.entriesOf(); err != nil {
-			return 0, err
+			if eof, err = l.endsInZeros(f, err); err != nil {
+				return 0, err
+			}
 		}
 	}
 	if len(l.in) == 0 {
@@ -62,9 +64,41 @@ func (srv *Server) load(f *os.File) (end int64, err error) {
 	return l.off, l.cutOff(f)
 }
 
-// entriesOf performs the whole entries of what was read.
+// endsInZeros is asked about an entry that cannot be read. The file of a server that was killed ends in zeros, which were laid out for entries to come: they are not
+// read to the end, and what is before them may be the beginning of an entry. Anything else is damage.
+func (l *loader) endsInZeros(f *os.File, damage error) (bool, error) {
+	zeros := make([]byte, loadChunk)
+	for {
+		n, err := f.Read(zeros)
+		if len(trimZeros(zeros[:n])) > 0 {
+			return false, damage
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return false, fmt.Errorf("kv: read %s: %w", l.path, err)
+		}
+	}
+	var p resp.Parser
+	p.Init(resp.Limits{Command: gib + restOfRequest})
+	begun := trimZeros(l.in)
+	if args, _, err := p.Next(begun); len(begun) == len(l.in) || len(begun) > 0 && begun[0] != '*' || args != nil || err != nil {
+		return false, damage
+	}
+	return true, nil
+}
+
+// trimZeros is b without the zeros at its end.
+func trimZeros(b []byte) []byte { return bytes.TrimRight(b, "\x00") }
+
+// entriesOf performs the whole entries of what was read, up to one with an error.
 func (l *loader) entriesOf() error {
 	used := 0
+	defer func() {
+		l.off += int64(used)
+		l.in = l.in[:copy(l.in, l.in[used:])]
+	}()
 	for {
 		if used < len(l.in) && l.in[used] != '*' {
 			return &CorruptError{l.path, l.off + int64(used), "no entry begins here"}
@@ -83,8 +117,6 @@ func (l *loader) entriesOf() error {
 		used += n
 		l.entries++
 	}
-	l.off += int64(used)
-	l.in = l.in[:copy(l.in, l.in[used:])]
 	return nil
 }
 
@@ -103,9 +135,10 @@ func (l *loader) perform(args [][]byte) error {
 	return nil
 }
 
-// cutOff drops the beginning of an entry at the end of the file, unless whole entries are behind it: then it is its length that is damaged.
+// cutOff drops the beginning of an entry at the end of the file, and the zeros behind it, unless whole entries are behind it: then it is its length that is damaged.
 func (l *loader) cutOff(f *os.File) error {
-	if at, ok := wholeEntry(l.in); ok {
+	begun := trimZeros(l.in)
+	if at, ok := wholeEntry(begun); ok {
 		return &CorruptError{l.path, l.off, fmt.Sprintf("the entry there has no end, and another begins at byte %d", l.off+int64(at))}
 	}
 	if err := f.Truncate(l.off); err != nil {
@@ -114,7 +147,11 @@ func (l *loader) cutOff(f *os.File) error {
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("kv: cut %s off: %w", l.path, err)
 	}
-	l.srv.opt.Log.Warn("kv: the append-only file ended in the middle of an entry, which was cut off", "path", l.path, "offset", l.off, "bytes", len(l.in))
+	if len(begun) == 0 {
+		l.srv.opt.Log.Info("kv: the append-only file was not closed; what was laid out behind its last entry was cut off", "path", l.path, "offset", l.off)
+		return nil
+	}
+	l.srv.opt.Log.Warn("kv: the append-only file ended in the middle of an entry, which was cut off", "path", l.path, "offset", l.off, "bytes", len(begun))
 	return nil
 }
 

@@ -62,7 +62,8 @@ type Options struct {
 	// Log is told of the append-only file's start, errors and recoveries. Default: that of the reactor, or slog.Default().
 	Log *slog.Logger
 
-	retry time.Duration // after which what could not be written is tried again, for tests. 0: retryAfter
+	byFsync bool          // FsyncAlways writes as the other policies do, for tests
+	retry   time.Duration // after which what could not be written is tried again, for tests. 0: retryAfter
 }
 
 const (

@@ -47,7 +47,7 @@ func New(o Options, cfg *reactor.Config) (*Server, error) {
 }
 
 // Close writes the rest of the append-only file, makes it durable unless the policy is FsyncNo, and closes it. It must be called when the reactor has
-// ended. The error is that of the file, if not all is in it.
+// ended. The error is that of the file, if not all is in it; calling it again does nothing, and returns the same.
 func (s *Server) Close() error {
 	if s.aof == nil {
 		return nil

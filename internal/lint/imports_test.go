@@ -101,7 +101,7 @@ var importTable = []allowance{
 
 	// The servers that the tool runs on the reactor.
 	{pkg: "internal/proxy", may: []string{"api", "reactor"}},
-	{pkg: "internal/kv", may: []string{"api", "backend", "reactor", "reactor/resp"}},
+	{pkg: "internal/kv", may: []string{"api", "arena", "backend", "internal/sysx", "reactor", "reactor/resp"}},
 
 	// Programs. The raw ring stays behind the backend even here.
 	{pkg: "cmd/...", may: []string{"..."}, not: []string{"internal/iouring"}, out: anyone},

@@ -147,12 +147,17 @@ func Nonblock(fd int32) (bool, syscall.Errno) {
 }
 
 // SetNonblock sets or clears O_NONBLOCK, which every fd of the same open file shares.
-func SetNonblock(fd int32, on bool) syscall.Errno {
+func SetNonblock(fd int32, on bool) syscall.Errno { return setFlag(fd, unix.O_NONBLOCK, on) }
+
+// SetDirect sets or clears O_DIRECT, which every fd of the same open file shares: EINVAL where the file system does not have it.
+func SetDirect(fd int32, on bool) syscall.Errno { return setFlag(fd, unix.O_DIRECT, on) }
+
+func setFlag(fd int32, flag uintptr, on bool) syscall.Errno {
 	flags, _, errno := syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
-	if errno != 0 || flags&unix.O_NONBLOCK != 0 == on {
+	if errno != 0 || flags&flag != 0 == on {
 		return errno
 	}
-	_, _, errno = syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, flags^unix.O_NONBLOCK)
+	_, _, errno = syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, flags^flag)
 	return errno
 }
 
