@@ -130,12 +130,13 @@ func TestOddMemory(t *testing.T) {
 		b := srv.aof.blocks
 		b.buf = b.buf[1:] // as if memory at a multiple of 4 KiB were not enough
 		want := logAll(t, srv.aof, "x")
-		if flags, err := unix.FcntlInt(srv.aof.file.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_DIRECT != 0 {
-			t.Errorf("flags %#x, %v: still without the page cache", flags, err)
+		flags, err := unix.FcntlInt(srv.aof.file.Fd(), unix.F_GETFL, 0)
+		if _, odd := unix.Pwrite(int(srv.aof.file.Fd()), b.zero[1:1+blockSize], b.room); odd != nil { // else the file system, tmpfs say, takes any memory
+			t.Errorf("the file does not take odd memory still, with flags %#x (%v): %v", flags, err, odd)
 		}
 		want = append(want, logAll(t, srv.aof, "y")...)
 		if got := contents(t, srv.opt.AppendOnly); !bytes.Equal(got, want) {
-			t.Errorf("the file is %q, want %q", got, want)
+			t.Errorf("the file has %d bytes of entries, want %d", len(got), len(want))
 		}
 	})
 }
