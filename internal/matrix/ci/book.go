@@ -29,9 +29,9 @@ type record struct {
 
 	passed, skipped, failed int
 	elapsed                 time.Duration
-	reason                  string // of the first skip
-	message                 string // of the first failure; of the first that cannot be let pass, if there is one
-	fatal                   bool   // a failure that cannot be let pass
+	reasons                 []string // of skips, each once, the first first
+	message                 string   // of the first failure; of the first that cannot be let pass, if there is one
+	fatal                   bool     // a failure that cannot be let pass
 }
 
 func newBook() *book { return &book{tests: map[string]*record{}} }
@@ -113,8 +113,9 @@ func (r *record) end(action string) {
 	case "pass":
 		r.passed++
 	case "skip":
-		if r.skipped++; r.skipped == 1 {
-			r.reason = position.ReplaceAllString(message, "")
+		r.skipped++
+		if reason := position.ReplaceAllString(message, ""); !slices.Contains(r.reasons, reason) {
+			r.reasons = append(r.reasons, reason)
 		}
 	case "fail":
 		if r.failed++; r.failed == 1 || r.broken && !r.fatal {

@@ -18,7 +18,13 @@ const fakeEnv = "SLUICE_CI_FAKE"
 var fakes = map[string]func(t *testing.T, nth int){
 	"passes": func(*testing.T, int) {},
 	"skips":  func(t *testing.T, _ int) { t.Skip("the machine has none") },
-	"always": func(t *testing.T, _ int) { t.Error("got 1, want 2\nrule: two") },
+	"skips once": func(t *testing.T, nth int) {
+		if nth == 1 {
+			t.Skip("taken")
+		}
+	},
+	"skips twice": func(t *testing.T, nth int) { t.Skipf("reason %d", min(nth, 2)) },
+	"always":      func(t *testing.T, _ int) { t.Error("got 1, want 2\nrule: two") },
 	"once": func(t *testing.T, nth int) {
 		if nth == 1 {
 			t.Error("late")
@@ -101,8 +107,8 @@ func count(t *testing.T, name string) int {
 	return int(i.Size())
 }
 
-// runFake runs a scenario as the command does, and returns what it prints.
-func runFake(t *testing.T, scenario string) (out string, ok bool) {
+// runFake runs a scenario as the command does, and returns what it prints. The skips are checked by list, if there is one.
+func runFake(t *testing.T, scenario string, list []allowed) (out string, ok bool) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -111,11 +117,11 @@ func runFake(t *testing.T, scenario string) (out string, ok bool) {
 	b := &build{name: "race", binary: self}
 	env := []string{fakeEnv + "=" + scenario + ":" + t.TempDir()}
 	todo := []*job{
-		{name: "uring/block", build: b, run: pattern("TestConformance"), count: 2, cases: true, env: env},
+		{name: "uring/block", build: b, run: pattern("TestConformance"), count: 2, cases: true, usual: "uring", env: env},
 		{name: "mutants", build: b, run: pattern("TestMutants"), count: 1, env: env},
 	}
 	runAll(todo, 2)
-	r := collect(todo)
+	r := collect(todo, list)
 	r.judge(func(f *failure) string { return f.again(retries) })
 	var s strings.Builder
 	ok, err = r.print(&s)
@@ -149,7 +155,7 @@ func TestRule(t *testing.T) {
 		{"exit", "passes|ends the process once", false, []string{"failed: uring/block\n\texit status 3\n\tit was me\n", "failed: mutants\n\texit status 3\n\tit was me\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, ok := runFake(t, c.scenario)
+			out, ok := runFake(t, c.scenario, nil)
 			if ok != c.ok {
 				t.Errorf("ok is %v", ok)
 			}
@@ -173,7 +179,7 @@ func TestNothingRuns(t *testing.T) {
 	}
 	j := &job{name: "gone", build: &build{name: "race", binary: self}, run: "^TestThatIsNotThere$", count: 1, cases: true}
 	j.start()
-	r := collect([]*job{j})
+	r := collect([]*job{j}, nil)
 	r.judge(func(*failure) string { return "" })
 	var s strings.Builder
 	if ok, err := r.print(&s); ok || err != nil || !strings.Contains(s.String(), "failed: gone\n\tnothing has run\n") {
@@ -194,6 +200,9 @@ func TestJobs(t *testing.T) {
 			t.Errorf("two jobs are called %s", j.name)
 		}
 		got[j.name] = j.count
+		if usual := strings.Contains(j.name, "/"+matrix.Usual); usual != (j.usual != "") || !strings.HasPrefix(j.name, j.usual) {
+			t.Errorf("%s is taken for the usual column of %q", j.name, j.usual)
+		}
 	}
 	want := map[string]int{"killers": 1, "mutants": 1, "by slot": 1, "other tests": 1, "other tests [invariants]": 1, "allocations [plain]": 1}
 	for _, b := range matrix.Backends {

@@ -21,6 +21,7 @@ type job struct {
 	skip  string // -test.skip
 	count int
 	cases bool     // it is a column of TestConformance
+	usual string   // the backend whose usual column it is; "": of none
 	env   []string // besides that of this process
 
 	book *book

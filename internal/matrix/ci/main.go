@@ -3,7 +3,8 @@
 // tests of package conformance. It ends with one table, and behind it, where no log is cut off, with each test that has failed and what it said. It is
 // what .ci/conformance starts; run it in the module's root.
 //
-// A case that fails without a race, a panic or the end of its process is run again: see the rule in unsteady.go.
+// A case that fails without a race, a panic or the end of its process is run again: see the rule in unsteady.go. With REQUIRE_CASES set, a case that a usual column
+// skips fails, too, but for those of skips.go.
 package main
 
 import (
@@ -129,7 +130,7 @@ func jobs(builds []*build) []*job {
 			for _, c := range matrix.Columns(name, true) {
 				j := &job{name: name + "/" + c.Name + b.suffix(), build: b, run: pattern("TestConformance/" + name + "/" + c.Name), count: 1, cases: true}
 				if c.Name == matrix.Usual {
-					j.count = b.count
+					j.count, j.usual = b.count, name
 				} else if plain && !first {
 					continue
 				}
@@ -180,7 +181,7 @@ func (c *config) run() (ok bool, err error) {
 		return false, err
 	}
 	runAll(todo, c.procs)
-	r := collect(todo)
+	r := collect(todo, skipsHere())
 	r.judge(func(f *failure) string { return f.again(retries) })
 	r.took, r.procs = time.Since(begun), c.procs
 	if r.mutants, err = mutantTable(table); err != nil {

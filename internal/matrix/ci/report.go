@@ -19,12 +19,15 @@ type report struct {
 	unsteady []*failure
 	why      string
 	mutants  string // a table
+	list     []allowed
+	counts   []int // of skips that the entries of list have allowed; nil: nobody has looked
 
 	passed, skipped, procs int
 	took                   time.Duration
 }
 
-func collect(todo []*job) *report {
+// collect takes the jobs together, and checks what the usual columns have skipped against list, if that is not nil.
+func collect(todo []*job, list []allowed) *report {
 	r := &report{}
 	for _, j := range todo {
 		r.passed += j.book.passed
@@ -45,6 +48,9 @@ func collect(todo []*job) *report {
 			r.failures = append(r.failures, &failure{j, "", "no case has run", true})
 		}
 	}
+	if list != nil {
+		r.checkSkips(todo, list)
+	}
 	return r
 }
 
@@ -56,7 +62,7 @@ type skip struct {
 
 func (r *report) skip(t *record) {
 	function, _, _ := strings.Cut(t.name, "/")
-	reason, _, _ := strings.Cut(t.reason, "\n")
+	reason, _, _ := strings.Cut(t.reasons[0], "\n")
 	i := slices.IndexFunc(r.skips, func(s skip) bool { return s.function == function && s.reason == reason })
 	if i < 0 {
 		i = len(r.skips)
@@ -86,7 +92,7 @@ func result(t *record) (matrix.Result, bool) {
 	case t.failed > 0:
 		r.Outcome, r.Message = matrix.Failed, t.message
 	case t.skipped > 0:
-		r.Outcome, r.Message = matrix.Skipped, t.reason
+		r.Outcome, r.Message = matrix.Skipped, t.reasons[0]
 	}
 	return r, true
 }
@@ -119,6 +125,7 @@ func (r *report) print(out io.Writer) (ok bool, err error) {
 	for _, s := range r.skips {
 		fmt.Fprintf(&b, "skipped %d of %s: %s\n", s.n, s.function, s.reason)
 	}
+	r.writeAllowed(&b)
 	fmt.Fprintf(&b, "conformance: %d runs have passed, %d were skipped, %d tests are unsteady, %d failed\n", r.passed, r.skipped, len(r.unsteady), len(r.failed))
 	for _, f := range r.unsteady {
 		fmt.Fprintf(&b, "unsteady: %s: has failed once, and then passed %d times alone\n%s", f, retries, matrix.Excerpt(f.message))
