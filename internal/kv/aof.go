@@ -62,6 +62,7 @@ type aof struct {
 	engine api.Engine
 	off    int64  // where the file ends
 	batch  []byte // what is being written; what could not be stays here
+	memory []byte // that of batch, from its beginning
 	synced int64  // up to here the file is durable
 	told   []waiter
 	dones  [2]api.Completion
@@ -86,6 +87,12 @@ func openAOF(srv *Server) (*aof, error) {
 	if err != nil {
 		return nil, err
 	}
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() { // what is no file may have no end
+		if err == nil {
+			err = fmt.Errorf("kv: the append-only file %s is not a regular file: %v", path, fi.Mode().Type())
+		}
+		return nil, errors.Join(err, f.Close())
+	}
 	if err := lock(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("kv: another server has the append-only file %s: %w", path, err), f.Close())
 	}
@@ -95,6 +102,12 @@ func openAOF(srv *Server) (*aof, error) {
 	}
 	if a.off, err = srv.load(f); err != nil {
 		return nil, errors.Join(err, f.Close())
+	}
+	if a.policy != FsyncNo {
+		// Who has written it may have been killed before the kernel had it on the disk. A durable write says nothing of what is before it.
+		if err := f.Sync(); err != nil {
+			return nil, errors.Join(fmt.Errorf("kv: make what is in the append-only file %s durable: %w", path, err), f.Close())
+		}
 	}
 	a.end, a.settled, a.synced = a.off, a.off, a.off
 	if inBlocks {
@@ -192,6 +205,13 @@ func (a *aof) failed() error {
 	return a.err
 }
 
+// isDead says whether nothing will be written any more.
+func (a *aof) isDead() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.dead
+}
+
 // size is how long the file is when all entries are in it.
 func (a *aof) size() int64 {
 	a.mu.Lock()
@@ -283,7 +303,8 @@ func (a *aof) take() bool {
 		return false
 	}
 	if len(a.batch) == 0 {
-		a.batch, a.buf = a.buf, a.batch[:0]
+		a.batch, a.buf = a.buf, a.memory[:0]
+		a.memory = a.batch
 		a.pending.Store(false)
 	}
 	a.behind.Store(len(a.buf) > backlogMax)
@@ -298,8 +319,8 @@ func (a *aof) write(due bool) {
 	if a.writeAll(due) != nil {
 		return
 	}
-	if cap(a.batch) > keptBuffer {
-		a.batch = nil
+	if cap(a.memory) > keptBuffer {
+		a.batch, a.memory = nil, nil
 	}
 	a.settle()
 }
@@ -331,8 +352,12 @@ func (a *aof) writeAll(due bool) error {
 func (a *aof) writeBlocks() error {
 	b := a.blocks
 	n, whole := b.fill(a.batch)
-	if b.cramped(whole) && a.writeAt(b.zero, b.room) == nil { // without room, the write makes some for itself, or says why not
-		b.room += int64(len(b.zero))
+	if b.cramped(whole) {
+		if err := a.writeAt(b.zero, b.room); err == nil {
+			b.room += int64(len(b.zero))
+		} else if a.isDead() { // what the engine completes next may be this
+			return err
+		} // else the write makes room for itself, or says why not
 	}
 	err := a.writeAt(whole, b.at)
 	if errors.Is(err, syscall.EINVAL) { // the device has larger blocks
@@ -362,13 +387,9 @@ func (a *aof) writeAt(p []byte, off int64) error {
 	return nil
 }
 
-// wrote takes n bytes that are in the file out of the batch. The memory before the rest is lost to the next one, which costs less than moving the rest each time.
+// wrote takes n bytes that are in the file out of the batch.
 func (a *aof) wrote(n int) {
 	a.off += int64(n)
-	if n == len(a.batch) {
-		a.batch = a.batch[:0]
-		return
-	}
 	a.batch = a.batch[n:]
 }
 

@@ -35,23 +35,6 @@ func eachFile(t *testing.T, test func(t *testing.T, srv *Server)) {
 	}
 }
 
-// logAll logs entries, has them written, and waits until they are.
-func logAll(t *testing.T, a *aof, values ...string) (want []byte) {
-	t.Helper()
-	for i, v := range values {
-		key := fmt.Sprint(a.size(), ".", i)
-		a.log(wordSet, []byte(key), []byte(v))
-		want = append(want, wire("SET", key, v)...)
-	}
-	a.start()
-	eventually(t, "it is written", func() bool {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return a.settled == a.end
-	})
-	return want
-}
-
 // TestBlocks: entries of any length are in the file as one behind the other, with nothing but zeros behind them: after each batch, after a kill, and none after the end.
 func TestBlocks(t *testing.T) {
 	sizes := []int{0, 1, 30, 1000, blockSize - 100, blockSize, blockSize + 1, layOutMax - 50, layOutMax, 3 * layOutMax, pieceMax - 1, pieceMax, 2*pieceMax + 7}
@@ -197,4 +180,23 @@ func TestDamagedBlocks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOneWriteEach: the file is laid out once for many batches, and not at all for a large one.
+func TestOneWriteEach(t *testing.T) {
+	eachFile(t, func(t *testing.T, srv *Server) {
+		writes := func(n int) uint64 {
+			before := srv.aof.engine.Stats().Submitted
+			logAll(t, srv.aof, strings.Repeat("v", n))
+			return srv.aof.engine.Stats().Submitted - before
+		}
+		for _, step := range []struct {
+			size int
+			want uint64
+		}{{3 * layOutMax, 1}, {10, 1}, {blockSize, 2}, {10, 1}, {3 * blockSize, 1}, {layOutMax / 2, 1}, {3 * layOutMax, 1}, {10, 1}, {pieceMax - blockSize, 1}, {blockSize, 2}} {
+			if got := writes(step.size); got != step.want {
+				t.Errorf("%d bytes: %d writes, want %d", step.size, got, step.want)
+			}
+		}
+	})
 }

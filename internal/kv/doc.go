@@ -22,6 +22,7 @@
 // On Linux the file is laid out beforehand for it, with up to 1 MiB of zeros behind the last entry while the server runs, and written in blocks, past the page cache where the file system can; Server.Close cuts the zeros off, and so does the next start behind a kill.
 // (Redis takes them for damage: redis-check-aof --fix.) With FsyncEverySec and FsyncNo replies do not wait, and what was not handed to the kernel yet is lost when the process
 // is killed, as it is for FsyncEverySec of up to a second when the machine fails. A write that fails (a full disk) stops commands that write with MISCONF, and is tried again
-// every second; an fsync of its own that fails stops them for good, since nobody knows what is on the disk. The file is read when the server starts, and locked against a second one.
+// every second; an fsync of its own that fails stops them for good, since nobody knows what is on the disk. The file is read when the server starts, made durable
+// then (but with FsyncNo), and locked against a second server. It must be a regular file.
 // It grows for ever: nothing compacts it.
 package kv
