@@ -119,7 +119,7 @@ func (c *Conn) Pause() { c.asked |= askPause }
 // Resume lets input be read again.
 func (c *Conn) Resume() { c.asked &^= askPause }
 
-// SetReadDeadline ends the connection at t with os.ErrDeadlineExceeded, unless the peer has ended its stream by then, or the
+// SetReadDeadline ends the connection at t with os.ErrDeadlineExceeded, or has a ReadDeadliner end it, unless the peer has ended its stream by then, or the
 // deadline has been moved. The zero time is none.
 func (c *Conn) SetReadDeadline(t time.Time) {
 	c.readBy = instantOf(t)

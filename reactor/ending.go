@@ -22,6 +22,9 @@ func (l *loop) apply(c *Conn, asked asks, why error) {
 		c.io.set(stFin)
 	}
 	if asked&askClose != 0 {
+		if c.io.err == nil {
+			c.io.err = why // of tooLate
+		}
 		l.closing(c)
 	}
 	if asked&askPause != 0 {
@@ -148,6 +151,40 @@ func (s *ioState) deadline(cfg *Config) api.Instant {
 	return at
 }
 
+// late says whether the handler is to be told that a read deadline is over, which is forgotten then.
+func (c *Conn) late(cfg *Config, now api.Instant) bool {
+	s := &c.io
+	if s.readBy == 0 || s.readBy > now || !s.is(stOpened) || s.is(stEOF|stClosing|stLingering|stJoined|stDead) {
+		return false
+	}
+	if _, ok := c.handler.(ReadDeadliner); !ok {
+		return false
+	}
+	by := s.readBy
+	s.readBy = 0
+	if at := s.deadline(cfg); at != 0 && at <= now {
+		s.readBy = by
+		return false
+	}
+	return true
+}
+
+// tooLate is the callback behind late. A worker may have moved the deadline, or closed the connection, before it comes to it.
+func tooLate(c *Conn) {
+	if c.asked&(askClose|askAbort|askJoin) != 0 || c.readBy == 0 || c.readBy > api.Now() {
+		return
+	}
+	c.readBy = 0
+	c.handler.(ReadDeadliner).OnReadDeadline(c)
+	if c.asked&askAbort == 0 {
+		c.why = os.ErrDeadlineExceeded
+	}
+	c.Close()
+}
+
+// runLate has tooLate called. A panic ends the connection, and not the timers behind it.
+func (l *loop) runLate(c *Conn) { l.protect(func() { l.up.run(c, tooLate) }) }
+
 // next is when the loop has to wake by itself. 0: never.
 func (l *loop) next() api.Instant {
 	at, ok := l.timers.Next()
@@ -171,6 +208,9 @@ func (l *loop) fire() {
 			l.arm(c)
 		case c.io.is(stLingering):
 			l.kill(c)
+		case c.late(l.cfg, l.now):
+			l.arm(c)
+			l.runLate(c)
 		default:
 			l.fail(c, os.ErrDeadlineExceeded)
 		}

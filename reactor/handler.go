@@ -23,6 +23,15 @@ type Handler interface {
 	OnShutdown(c *Conn)
 }
 
+// ReadDeadliner is a Handler that has something to say to a peer whose time is over.
+type ReadDeadliner interface {
+	Handler
+	// OnReadDeadline is called when the deadline of SetReadDeadline has passed, and not, as well, another one or a timeout. When it returns the connection is
+	// closed, as by Close: what it has written is sent, for which it may set a write deadline. OnClose gets os.ErrDeadlineExceeded. It is not called for a connection that is joined
+	// (Conn.Forward), or is being closed.
+	OnReadDeadline(c *Conn)
+}
+
 // Base is a Handler that throws away what it gets, and closes a connection when the peer does or the server ends.
 type Base struct{}
 

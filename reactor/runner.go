@@ -246,6 +246,9 @@ func (o *runner) settle() {
 	case c.asked&askAbort != 0:
 		o.broken(c.why)
 	case c.asked&askClose != 0:
+		if c.io.err == nil {
+			c.io.err = c.why // of tooLate
+		}
 		if o.joint != nil && !c.io.is(stClosing) {
 			o.passEnd(nil)
 		}
@@ -453,6 +456,8 @@ func (o *runner) expire() {
 	case at == 0 || at > o.now:
 	case o.c.io.is(stLingering):
 		o.kill()
+	case o.joint == nil && o.c.late(o.set.cfg, o.now):
+		o.call(tooLate)
 	default:
 		o.fail(os.ErrDeadlineExceeded)
 	}

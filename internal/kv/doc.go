@@ -15,6 +15,12 @@
 // lock, and a command holds those of all its keys, so that MSET and MGET are seen as a whole. The append-only file has a goroutine and an engine
 // of its own.
 //
+// # Slow clients
+//
+// A command may take as long as it likes to come, as with Redis: what has come of it waits, within Options.MaxRequest, and what it announces takes no memory before it is there. A client that has
+// stopped, in the middle of a command or not, is ended by Config.IdleTimeout of the reactor, as by Redis's timeout; one that sends a byte now and then is not, so that Config.MaxConns is what
+// bounds how many of them there are. Commands of a client that does not read its replies are not performed when more than Config.WriteHigh bytes wait.
+//
 // # Durability
 //
 // With FsyncAlways a reply to a command that has changed something is sent when the change is on the disk: all that arrives while one write is

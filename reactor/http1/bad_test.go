@@ -2,9 +2,11 @@ package http1_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -61,47 +63,73 @@ func TestBadRequests(t *testing.T) {
 	})
 }
 
-// A header line of 10 MB is refused long before its end, the answer reaches a client that is still sending, and it is not kept.
+// A header line of 10 MB is refused long before its end, the answer reaches a client that is still sending, and it is not kept: all that is allocated meanwhile, by
+// whomever and of whatever size at a time, is a part of it. (With workers much may come until one has seen that it is too long: Config.WorkQueue, and what it has grown through.)
 func TestHugeHeader(t *testing.T) {
 	size := 10 << 20
 	if raceEnabled {
 		size = 1 << 20 // the detector looks at each byte
 	}
+	const allocMax = 4 << 20
+	huge := []byte("GET / HTTP/1.1\r\nHost: h\r\nA: " + strings.Repeat("x", size))
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
 		cfg.Linger = watchdog
 		s := start(t, cfg, echoes, nil)
+		unharmed(t, s) // what a first request needs is there
 		c := dial(t, s)
 		sent := make(chan int, 1)
+		before := allocated()
 		go func() {
-			n, _ := io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nA: "+strings.Repeat("x", size)) // an error is as good as none
+			n, _ := c.Write(huge) // an error is as good as none
 			_ = c.Conn.(*net.TCPConn).CloseWrite()
 			sent <- n
 		}()
 		if res, _ := c.answer("GET"); res.StatusCode != 431 || !res.Close {
 			t.Errorf("%s, close %v, want 431", res.Status, res.Close)
 		}
-		<-sent
+		n := <-sent
 		c.wantEnd()
+		if took := allocated() - before; !raceEnabled && took > allocMax {
+			t.Errorf("%d bytes of a header take %d KiB, want %d at most", n, took>>10, allocMax>>10)
+		}
 		unharmed(t, s)
 	})
 }
 
-// trickle sends one byte after the other until the server ends the connection.
-func trickle(t *testing.T, c *raw, begin string, each time.Duration) {
+// allocated is how many bytes of the heap have been allocated in all.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+// trickle sends one byte after the other until the server ends the connection, and wants it to answer with status before, or with nothing if that is 0.
+func trickle(t *testing.T, c *raw, begin string, each time.Duration, status int) {
 	t.Helper()
 	c.send(begin)
-	ended := make(chan error, 1)
+	type end struct {
+		got []byte
+		err error
+	}
+	ended := make(chan end, 1)
 	go func() {
-		_, err := c.r.ReadByte()
-		ended <- err
+		got, err := io.ReadAll(c.r)
+		ended <- end{got, err}
 	}()
 	tick := time.NewTicker(each)
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-ended:
-			if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("%q, and then bytes one by one: %v, want the end", begin, err)
+		case e := <-ended:
+			want := "" // and the end, be it a reset: bytes may have come behind it
+			if status != 0 {
+				want = fmt.Sprintf("HTTP/1.1 %d ", status)
+			}
+			got := string(e.got)
+			if errors.Is(e.err, os.ErrDeadlineExceeded) || !strings.HasPrefix(got, want) || status == 0 && got != "" ||
+				strings.Contains(got, "408") != (status == 408) ||
+				status != 0 && (strings.Count(got, "HTTP/1.1") != 1 || !strings.Contains(got, "\r\nConnection: close\r\n")) {
+				t.Errorf("%q, and then bytes one by one: %q, %v; want %q and the end", begin, got, e.err, want)
 			}
 			return
 		case <-tick.C:
@@ -110,6 +138,7 @@ func trickle(t *testing.T, c *raw, begin string, each time.Duration) {
 	}
 }
 
+// A request that does not come to its end in time is answered with 408, and silence with silence. What is sent behind the answer is dropped, so that the client can read it.
 func TestSlowSenders(t *testing.T) {
 	const soon = 50 * time.Millisecond
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {
@@ -117,17 +146,32 @@ func TestSlowSenders(t *testing.T) {
 		for _, tc := range []struct {
 			name, in string
 			o        http1.Options
+			status   int
 		}{
-			{"nothing", "", http1.Options{HeaderTimeout: soon}},
-			{"head", "GET / HTTP/1.1\r\nHost: ", http1.Options{HeaderTimeout: soon}},
-			{"body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n", http1.Options{BodyTimeout: soon}},
-			{"chunks", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n", http1.Options{BodyTimeout: soon}},
+			{"head", "GET / HTTP/1.1\r\nHost: ", http1.Options{HeaderTimeout: soon}, 408},
+			{"method", "H", http1.Options{HeaderTimeout: soon}, 408},
+			{"body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n", http1.Options{BodyTimeout: soon}, 408},
+			{"chunks", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n", http1.Options{BodyTimeout: soon}, 408},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				s := start(t, cfg, echoes, &tc.o)
-				trickle(t, dial(t, s), tc.in, 5*time.Millisecond)
+				trickle(t, dial(t, s), tc.in, 5*time.Millisecond, tc.status)
 			})
 		}
+		for _, in := range []string{"", "\r\n", "\r"} {
+			t.Run(fmt.Sprintf("silence %q", in), func(t *testing.T) {
+				s := start(t, cfg, echoes, &http1.Options{HeaderTimeout: soon})
+				trickle(t, dial(t, s), in, time.Hour, 0)
+			})
+		}
+		t.Run("begun", func(t *testing.T) {
+			s := start(t, cfg, echoes, &http1.Options{BodyTimeout: soon, BufferBody: 1, Stream: func(w *http1.Response, r *http1.Request) http1.BodyFunc {
+				w.WriteString("begun")
+				_ = w.Flush() // the client sees what is missing
+				return func(*http1.Response, []byte, error) {}
+			}})
+			trickle(t, dial(t, s), "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n", 5*time.Millisecond, 200)
+		})
 		t.Run("idle", func(t *testing.T) {
 			s := start(t, cfg, echoes, &http1.Options{IdleTimeout: soon, HeaderTimeout: time.Hour})
 			c := dial(t, s)
@@ -142,7 +186,7 @@ func TestSlowSenders(t *testing.T) {
 			if res, _ := c.answer("GET"); res.StatusCode != 200 {
 				t.Fatal(res.Status)
 			}
-			trickle(t, c, "GET / HTTP/1.1\r\nHost: ", 5*time.Millisecond)
+			trickle(t, c, "GET / HTTP/1.1\r\nHost: ", 5*time.Millisecond, 408)
 		})
 	})
 }
@@ -246,6 +290,9 @@ func TestHalfRequests(t *testing.T) {
 		}
 		unharmed(t, s)
 		for _, c := range conns {
+			if res, _ := c.answer("GET"); res.StatusCode != 408 || !res.Close {
+				t.Errorf("%s, close %v, want 408", res.Status, res.Close)
+			}
 			c.wantEnd()
 		}
 	})

@@ -11,7 +11,7 @@ var ErrMore = errors.New("http1: the request is not complete")
 // ProtocolError says why a request is refused, and with which status it is to be answered. The connection cannot be used after it: where the next
 // request would begin is not known.
 type ProtocolError struct {
-	Status int // 400, 413, 414, 417, 431, 501, 505
+	Status int // 400, 408, 413, 414, 417, 431, 501, 505
 	Reason string
 }
 
@@ -46,5 +46,6 @@ var (
 	errChunkSize     = &ProtocolError{400, "the size of a chunk is not a hexadecimal number"}
 	errChunkLine     = &ProtocolError{400, "the line of a chunk's size is too long, or has a control character"}
 	errChunkEnd      = &ProtocolError{400, "a chunk does not end where it should"}
+	errLate          = &ProtocolError{408, "the request has not come to its end in time"}
 	errTrailer       = &ProtocolError{400, "a trailer that must not be one"}
 )

@@ -27,8 +27,8 @@ type Options struct {
 	// Stream is called for a request whose body is longer than BufferBody, when its head has come. The BodyFunc that it returns gets the body; with nil the body is not wanted, what
 	// was written to w is the answer, 413 if that is nothing, and the connection is closed. The Request is valid until the answer is sent. Default: nil, every body is collected.
 	Stream func(w *Response, r *Request) BodyFunc
-	// HeaderTimeout is how long a request may take from its first byte to the end of its headers, and the first one from the accept. A connection whose time is over, this or the other
-	// times, is closed without an answer, as there is no request to answer or the client does not listen. Default: 10 s.
+	// HeaderTimeout is how long a request may take from its first byte to the end of its headers, and the first one from the accept. A connection that has sent a part of a request when its time is over, this or
+	// BodyTimeout, is answered with 408 and closed, unless the answer has begun; one that has sent nothing, or does not take its answers, is closed without a word. Default: 10 s.
 	HeaderTimeout time.Duration
 	// BodyTimeout and WriteTimeout are how long a body may take to come, and the answers to go, each a second longer for MinRate bytes. Default: 30 s.
 	BodyTimeout, WriteTimeout time.Duration
@@ -101,7 +101,7 @@ type Server struct {
 	free    sync.Pool // of *exchange
 }
 
-var _ reactor.Handler = (*Server)(nil)
+var _ reactor.ReadDeadliner = (*Server)(nil)
 
 // New makes a server. nil options are the defaults. It panics without a handler, which would else do so for each request.
 func New(h Handler, o *Options) *Server {
@@ -155,6 +155,37 @@ func (s *Server) OnEOF(c *reactor.Conn) {
 	st := c.Context().(*conn)
 	st.eof = true
 	s.serve(c, st)
+}
+
+// OnReadDeadline answers a request that does not come to its end. The reactor closes the connection.
+func (s *Server) OnReadDeadline(c *reactor.Conn) {
+	st := c.Context().(*conn)
+	if st.over {
+		return
+	}
+	now := api.Now()
+	unsent := c.Unsent()
+	switch x := st.x; {
+	case x == nil && st.looked > 0:
+		s.lateHead(c, st, now)
+	case x != nil && !x.waiting && !x.w.begun:
+		x.w.c, x.w.now = c, now
+		s.refuse(c, st, x, errLate)
+		s.put(x)
+	}
+	st.over = true
+	s.outgoing(c, st, now, unsent)
+}
+
+// lateHead answers a head of which a part has come. RFC 9112, 2.2: an empty line is none.
+func (s *Server) lateHead(c *reactor.Conn, st *conn, now api.Instant) {
+	x := s.free.Get().(*exchange)
+	x.req = Request{fields: x.req.fields[:0], trailers: x.req.trailers[:0]}
+	if _, _ = x.req.parse(c.Peek(-1), &s.opt.Limits); len(x.req.buf) > 0 { // ErrMore, as before: only the method is wanted
+		x.w.prepare(s, c, x, now)
+		s.refuse(c, st, x, errLate)
+	}
+	s.put(x)
 }
 
 // OnShutdown closes an idle connection. Of one that is not, the request under way is the last.
