@@ -32,6 +32,18 @@ func Waiting(s *Server) (n int) {
 	return n
 }
 
+// Kept is how many operations that were submitted the loops still refer to the memory of.
+func Kept(s *Server) (n int) {
+	EachLoop(s, func(l *loop) {
+		for _, op := range l.ops[len(l.ops):cap(l.ops)] {
+			if op.Buf != nil || op.Msg != nil || op.Args != nil {
+				n++
+			}
+		}
+	})
+	return n
+}
+
 // BreakEngines makes the engines of all loops fail.
 func BreakEngines(s *Server) { EachLoop(s, func(l *loop) { _ = l.engine.Close() }) }
 

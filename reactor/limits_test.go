@@ -224,6 +224,32 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
+// TestNothingIsKept: what a crowd was sent is not kept in memory by what has sent it.
+func TestNothingIsKept(t *testing.T) {
+	eachEngine(t, func(t *testing.T, cfg reactor.Config) {
+		r := newRecorder()
+		r.onData = func(c *reactor.Conn) { c.Write(c.Next(-1)) }
+		s := serve(t, cfg, r)
+		var all []net.Conn
+		for range 20 {
+			all = append(all, dial(t, s))
+		}
+		for range 3 {
+			for _, c := range all {
+				send(t, c, "x")
+			}
+			for _, c := range all {
+				if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n := reactor.Kept(s); n != 0 {
+			t.Errorf("%d operations that were submitted are referred to", n)
+		}
+	})
+}
+
 // TestTimeoutsTakenBack sets deadlines that are taken back, or moved, before they pass.
 func TestTimeoutsTakenBack(t *testing.T) {
 	eachVariant(t, func(t *testing.T, cfg reactor.Config) {

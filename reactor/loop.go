@@ -202,7 +202,9 @@ func (l *loop) turn() error {
 		}
 		l.submitted(l.ops[:n])
 		// What was not taken goes first next time: completions make room.
-		l.ops = l.ops[:copy(l.ops, l.ops[n:])]
+		rest := copy(l.ops, l.ops[n:])
+		clear(l.ops[rest:]) // else the output of what was a crowd once stays in memory
+		l.ops = l.ops[:rest]
 	}
 	n, err := l.engine.Complete(l.done, api.Wait{Min: 1, Deadline: l.next()})
 	l.now = api.Now()

@@ -26,9 +26,9 @@ const (
 	lookEach = 5 * time.Millisecond
 	regulars = 4 // clients that behave well
 
-	// restMax is the resident memory of a server for what the other clients leave for the collector, and for what is kept for connections to come: 12 to 24 MiB were seen.
+	// restMax is the resident memory of a server for what the other clients leave for the collector, and for what is kept for connections to come: 13 to 21 MiB were seen.
 	// With all that 20,000 take, it would be more.
-	restMax = 32 << 20
+	restMax = 28 << 20
 )
 
 // Trial has a server hold half-open connections until it has ended them all, while other clients go on asking it.
