@@ -2,4 +2,5 @@
 
 package halfopen
 
-const raceEnabled = false
+// RaceEnabled says whether the race detector is in the program.
+const RaceEnabled = false

@@ -2,4 +2,5 @@
 
 package halfopen
 
-const raceEnabled = true
+// RaceEnabled says whether the race detector is in the program.
+const RaceEnabled = true

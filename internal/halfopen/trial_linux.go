@@ -88,7 +88,7 @@ func (o Outcome) Check(t testing.TB, tr Trial) {
 	if !maps.Equal(got, want) {
 		t.Errorf("the connections have ended with\n%v, want\n%v", got, want)
 	}
-	if raceEnabled {
+	if RaceEnabled {
 		return // the detector's own memory is more
 	}
 	rest := restMax * int64(max(tr.Servers, 1))
