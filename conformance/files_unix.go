@@ -301,7 +301,7 @@ func (t *T) getInto(fd int, buf []byte) (got int) {
 	}
 	for got < len(buf) {
 		t.ready(fd, unix.POLLIN)
-		m, err := unix.Read(fd, buf[got:])
+		m, err := takeNow(fd, buf[got:])
 		if err == unix.EINTR || err == unix.EAGAIN {
 			continue
 		}
@@ -312,6 +312,15 @@ func (t *T) getInto(fd int, buf []byte) (got int) {
 		got += m
 	}
 	return got
+}
+
+// takeNow reads what is there, and does not wait at a socket, of which somebody else may have taken it meanwhile, if the engine is wrong, and the case is to fail then, not to hang.
+func takeNow(fd int, b []byte) (int, error) {
+	n, _, err := unix.Recvfrom(fd, b, unix.MSG_DONTWAIT)
+	if err == unix.ENOTSOCK {
+		return unix.Read(fd, b)
+	}
+	return n, err
 }
 
 // WantGet reads len(want) bytes from fd without the engine, which must be those of want.
