@@ -318,7 +318,7 @@ func (t *T) getInto(fd int, buf []byte) (got int) {
 func takeNow(fd int, b []byte) (int, error) {
 	n, _, err := unix.Recvfrom(fd, b, unix.MSG_DONTWAIT)
 	if err == unix.ENOTSOCK {
-		return unix.Read(fd, b)
+		return readNow(fd, b)
 	}
 	return n, err
 }

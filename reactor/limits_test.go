@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluiceio/sluice/api"
 	"github.com/sluiceio/sluice/backend"
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -129,21 +130,7 @@ func eachEngine(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
 // serve starts a server that ends with the test.
 func serve(t *testing.T, cfg reactor.Config, h reactor.Handler) *reactor.Server {
 	t.Helper()
-	s, err := reactor.Start(cfg, h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), watchdog)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		if st := s.Stats(); st.Open != 0 {
-			t.Errorf("after the shutdown %d connections are open", st.Open)
-		}
-	})
-	return s
+	return servertest.Start(t, cfg, h)
 }
 
 // dial connects to a server. The connection ends with the test, and within the watchdog's time.

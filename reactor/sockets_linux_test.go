@@ -1,7 +1,6 @@
 package reactor_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/internal/tooltest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/sock"
@@ -357,7 +357,7 @@ func startAlone(t *testing.T, network string, taken *sync.Map) {
 		t.Error(err)
 		return
 	}
-	defer shutdown(t, s)
+	defer servertest.Shutdown(t, s)
 	addr := s.Addrs()[0].String()
 	if _, other := taken.LoadOrStore(addr, true); other {
 		t.Errorf("two servers are at %s", addr)
@@ -369,7 +369,7 @@ func startAlone(t *testing.T, network string, taken *sync.Map) {
 		t.Errorf("the second server at %s: %v", addr, err)
 	}
 	if err == nil {
-		shutdown(t, again)
+		servertest.Shutdown(t, again)
 	}
 }
 
@@ -426,12 +426,3 @@ func loopbackUp() error {
 type packetBase struct{ reactor.Base }
 
 func (packetBase) OnPacket(*reactor.Packet) {}
-
-func shutdown(t *testing.T, s *reactor.Server) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), watchdog)
-	defer cancel()
-	if err := s.Shutdown(ctx); err != nil {
-		t.Errorf("shutdown: %v", err)
-	}
-}

@@ -69,13 +69,19 @@ func logAll(t *testing.T, a *aof, values ...string) (want []byte) {
 		a.log(wordSet, []byte(key), []byte(v))
 		want = append(want, wire("SET", key, v)...)
 	}
+	written(t, a)
+	return want
+}
+
+// written has what was logged written, and waits until it is.
+func written(t *testing.T, a *aof) {
+	t.Helper()
 	a.start()
 	eventually(t, "it is written", func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return a.settled == a.end
 	})
-	return want
 }
 
 // TestFaultyDisk: whatever fails, and is tried again, the file has each entry once and in order. One that was given up in the middle has all that was settled, and can be loaded.
@@ -168,12 +174,7 @@ func TestLargeBatchIsGivenBack(t *testing.T) {
 			}
 			before := inUse()
 			a.log(wordSet, []byte("k"), large)
-			a.start()
-			eventually(t, "it is written", func() bool {
-				a.mu.Lock()
-				defer a.mu.Unlock()
-				return a.settled == a.end
-			})
+			written(t, a)
 			if more := int64(inUse() - before); more > int64(len(large)/2) {
 				t.Errorf("%d bytes are kept of a batch of %d", more, len(large))
 			}

@@ -2,11 +2,11 @@ package kv
 
 import (
 	"io"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -27,7 +27,7 @@ func TestSlowSenders(t *testing.T) {
 			slow = append(slow, dial(t, run.addr))
 		}
 		eventually(t, "all are connected", func() bool { return run.srv.clients.Load() == senders+1 })
-		before := allocated()
+		before := servertest.Allocated()
 		for _, c := range slow {
 			c.raw([]byte(claim))
 		}
@@ -37,20 +37,13 @@ func TestSlowSenders(t *testing.T) {
 			}
 			other.want("+PONG\r\n", "PING")
 		}
-		if took := allocated() - before; took > senders*eachMax {
+		if took := servertest.Allocated() - before; took > senders*eachMax {
 			t.Errorf("%d clients that have sent %d bytes each take %d KiB", senders, len(claim)+bytes, took>>10)
 		}
 		if n := run.srv.clients.Load(); n != senders+1 {
 			t.Errorf("%d connections are left, want all %d", n, senders+1)
 		}
 	})
-}
-
-// allocated is how many bytes of the heap have been allocated in all.
-func allocated() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.TotalAlloc
 }
 
 // TestEndlessCommand: a client that never comes to the end of a command is told so when it has sent what the bound allows for, and takes no more than that.

@@ -253,7 +253,7 @@ func checkTestingImports(files []*file) []string {
 }
 
 // testPackages are packages for tests alone.
-var testPackages = []string{"internal/readiness/pollertest", "internal/halfopen", "internal/tooltest", "internal/porttest"}
+var testPackages = []string{"internal/readiness/pollertest", "internal/halfopen", "internal/tooltest", "internal/porttest", "internal/servertest"}
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 

@@ -91,9 +91,10 @@ var importTable = []allowance{
 	{pkg: "ionet/...", may: join(leaf, "api", "backend", "reactor", "ionet/..."), out: xsys},
 	{pkg: "iofile/...", may: join(leaf, "api", "backend", "reactor", "iofile/..."), out: xsys},
 
-	// What tests use of the system: programs, ports, and many connections.
+	// What tests use of the system: programs, ports, and many connections, and servers.
 	{pkg: "internal/tooltest"},
 	{pkg: "internal/porttest"},
+	{pkg: "internal/servertest", may: []string{"reactor"}},
 	{pkg: "internal/halfopen", may: []string{"backend"}, out: xsys},
 
 	// The echo server and client that the tool and the benchmarks run on any engine.

@@ -4,7 +4,6 @@ package proxy_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -24,6 +23,7 @@ import (
 	_ "github.com/sluiceio/sluice/backend/all"
 	"github.com/sluiceio/sluice/internal/porttest"
 	"github.com/sluiceio/sluice/internal/proxy"
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -71,21 +71,7 @@ func run(t *testing.T, cfg reactor.Config, upstreams ...string) running {
 		t.Fatal(err)
 	}
 	cfg.Log = silent
-	s, err := reactor.Start(cfg, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), watchdog)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		if st := s.Stats(); st.Open != 0 {
-			t.Errorf("after the shutdown %d connections are open", st.Open)
-		}
-	})
-	return running{p, s}
+	return running{p, servertest.Start(t, cfg, p)}
 }
 
 // stream is what TCP and Unix connections have.

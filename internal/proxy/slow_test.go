@@ -6,12 +6,12 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sluiceio/sluice/internal/halfopen"
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/reactor"
 )
 
@@ -33,7 +33,7 @@ func TestSlowSenders(t *testing.T) {
 				slow = append(slow, c)
 			}
 			b := make([]byte, 1)
-			before := allocated()
+			before := servertest.Allocated()
 			for range bytes {
 				for _, c := range slow {
 					if _, err := c.Write([]byte("x")); err != nil {
@@ -47,18 +47,11 @@ func TestSlowSenders(t *testing.T) {
 					}
 				}
 			}
-			if took := allocated() - before; took > senders*eachMax {
+			if took := servertest.Allocated() - before; took > senders*eachMax {
 				t.Errorf("%d clients that have sent %d bytes each take %d KiB", senders, bytes, took>>10)
 			}
 		})
 	}
-}
-
-// allocated is how many bytes of the heap have been allocated in all.
-func allocated() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.TotalAlloc
 }
 
 // Config.IdleTimeout ends a client that never reads what it gets, and one that says nothing, both ends of them by a reset; and not one that goes on, however slowly.

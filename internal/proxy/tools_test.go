@@ -4,7 +4,6 @@ package proxy_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sluiceio/sluice/internal/kv"
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/internal/tooltest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/http1"
@@ -23,18 +23,7 @@ import (
 func behind(t *testing.T, cfg reactor.Config, h reactor.Handler) string {
 	t.Helper()
 	cfg.Listen, cfg.Log = []string{"tcp://127.0.0.1:0"}, slog.New(slog.DiscardHandler)
-	s, err := reactor.Start(cfg, h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), watchdog)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown of the server behind the proxy: %v", err)
-		}
-	})
-	return "tcp://" + s.Addrs()[0].String()
+	return "tcp://" + servertest.Start(t, cfg, h).Addrs()[0].String()
 }
 
 // wantJoined wants each client to have been joined, of which there were some.

@@ -6,11 +6,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/http1"
 )
@@ -78,7 +78,7 @@ func TestHugeHeader(t *testing.T) {
 		unharmed(t, s) // what a first request needs is there
 		c := dial(t, s)
 		sent := make(chan int, 1)
-		before := allocated()
+		before := servertest.Allocated()
 		go func() {
 			n, _ := c.Write(huge) // an error is as good as none
 			_ = c.Conn.(*net.TCPConn).CloseWrite()
@@ -89,18 +89,11 @@ func TestHugeHeader(t *testing.T) {
 		}
 		n := <-sent
 		c.wantEnd()
-		if took := allocated() - before; !raceEnabled && took > allocMax {
+		if took := servertest.Allocated() - before; !raceEnabled && took > allocMax {
 			t.Errorf("%d bytes of a header take %d KiB, want %d at most", n, took>>10, allocMax>>10)
 		}
 		unharmed(t, s)
 	})
-}
-
-// allocated is how many bytes of the heap have been allocated in all.
-func allocated() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.TotalAlloc
 }
 
 // trickle sends one byte after the other until the server ends the connection, and wants it to answer with status before, or with nothing if that is 0.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluiceio/sluice/backend"
 	_ "github.com/sluiceio/sluice/backend/all"
+	"github.com/sluiceio/sluice/internal/servertest"
 	"github.com/sluiceio/sluice/reactor"
 	"github.com/sluiceio/sluice/reactor/http1"
 )
@@ -48,18 +49,7 @@ func eachVariant(t *testing.T, f func(t *testing.T, cfg reactor.Config)) {
 // start starts a server that ends with the test.
 func start(t *testing.T, cfg reactor.Config, h http1.Handler, o *http1.Options) *reactor.Server {
 	t.Helper()
-	s, err := reactor.Start(cfg, http1.New(h, o))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), watchdog)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	})
-	return s
+	return servertest.Start(t, cfg, http1.New(h, o))
 }
 
 func urlOf(s *reactor.Server) string { return "http://" + s.Addrs()[0].String() }
